@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(Threads REQUIRED)
+
+netipc_compile_settings(netipc_objects)
+set_target_properties(netipc_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+
+add_library(netipc_shared SHARED $<TARGET_OBJECTS:netipc_objects>)
+add_library(netipc_static STATIC $<TARGET_OBJECTS:netipc_objects>)
+set_target_properties(netipc_shared netipc_static PROPERTIES OUTPUT_NAME netipc)
+set_target_properties(netipc_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
+                      LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/netipc.map)
+target_link_options(netipc_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/netipc.map -Wl,-z,defs)
+foreach(library netipc_shared netipc_static)
+  target_include_directories(${library} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                               $<INSTALL_INTERFACE:include>)
+  if(NETIPC_SANITIZE)
+    target_link_options(${library} PUBLIC -fsanitize=${NETIPC_SANITIZE})
+  endif()
+  target_link_libraries(${library} PRIVATE Threads::Threads)
+endforeach()
+add_library(netipc::netipc ALIAS netipc_shared)
+add_library(netipc::netipc_static ALIAS netipc_static)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_NETIPC_H
+#define NETIPC_NETIPC_H
+
+/*
+ * netipc: a lock-free shared-memory publication engine.
+ *
+ * One publisher per service writes versioned snapshots; any number of subscribers in other processes
+ * map them read-only, notice a new generation with one load and copy it out. Start at publisher.h and
+ * subscriber.h. Rules for the whole API: docs/lifecycle.md; results: status.h and docs/status.md.
+ */
+
+#include <netipc/cgroups_snapshot.h>
+#include <netipc/log.h>
+#include <netipc/publisher.h>
+#include <netipc/status.h>
+#include <netipc/subscriber.h>
+
+#endif
