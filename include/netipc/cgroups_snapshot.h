@@ -29,8 +29,9 @@ typedef struct netipc_cgroups_snapshot_view {
     uint64_t generation;
     uint32_t systemd_enabled;
     uint32_t item_count;
-    const unsigned char *directory; /* private */
-    const unsigned char *items;     /* private */
+    const unsigned char *directory; /* private, as all below */
+    const unsigned char *items;
+    size_t items_length;
 } netipc_cgroups_snapshot_view;
 
 typedef struct netipc_cgroup_view {
@@ -39,37 +40,44 @@ typedef struct netipc_cgroup_view {
     uint32_t enabled;
     uint32_t name_length; /* bytes without the NUL */
     uint32_t path_length;
-    const char *name; /* NUL-terminated; may hold any other byte */
-    const char *path;
+    const char *name; /* NUL-terminated; may hold any other byte, be empty, and be that of another item too */
+    const char *path; /* as name */
 } netipc_cgroup_view;
 
 /*
- * Checks the whole of a payload (header, directory, every item and string) and fills in *view.
- * NETIPC_OK; NETIPC_CORRUPT with the place in netipc_status_detail(). bytes need no alignment and must
- * stay unchanged while the view is used: decode a copy, or a private buffer.
+ * Checks the whole of a payload (header, directory, every item and string, every byte of padding) in one pass and
+ * fills in *view. NETIPC_OK; NETIPC_CORRUPT with the place in netipc_status_detail(), and *view is an empty
+ * snapshot then. bytes need no alignment, may be NULL when length is 0, and must stay unchanged while the view is
+ * used. Should somebody change them nevertheless (in shared memory, say), nothing outside of them is
+ * ever read by this call or by netipc_cgroups_snapshot_item(); but a string may have lost its NUL: go by
+ * the lengths there, or decode a copy. The hash is not compared with the name, and no limit is set to the names.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_decode(const void *bytes, size_t length,
                                                                          netipc_cgroups_snapshot_view *view);
 
-/* Item index of view, 0 to item_count - 1. NETIPC_OK; NETIPC_INVALID_ARGUMENT outside of it. */
+/*
+ * Fills in *item with item index of view, 0 to item_count - 1. NETIPC_OK; NETIPC_INVALID_ARGUMENT outside of that;
+ * NETIPC_CORRUPT when the bytes have changed since they were decoded. *item is untouched then.
+ */
 NETIPC_API netipc_status netipc_cgroups_snapshot_item(const netipc_cgroups_snapshot_view *view, uint32_t index,
                                                       netipc_cgroup_view *item);
 
 typedef struct netipc_cgroups_snapshot_builder netipc_cgroups_snapshot_builder;
 
-/* NETIPC_OK; NETIPC_NO_MEMORY. */
+/* Makes an empty one. NETIPC_OK; NETIPC_NO_MEMORY, and *builder is NULL then. */
 NETIPC_API NETIPC_NODISCARD netipc_status
 netipc_cgroups_snapshot_builder_new(netipc_cgroups_snapshot_builder **builder);
 
 /* NULL is allowed. */
 NETIPC_API void netipc_cgroups_snapshot_builder_free(netipc_cgroups_snapshot_builder *builder);
 
-/* Forgets all items and keeps the memory. */
+/* Forgets all items and keeps the memory: from the second snapshot on, building seldom allocates. */
 NETIPC_API void netipc_cgroups_snapshot_builder_reset(netipc_cgroups_snapshot_builder *builder);
 
 /*
- * Appends one cgroup; name and path are copied, without inner NULs (NETIPC_INVALID_ARGUMENT).
- * NETIPC_NO_MEMORY and NETIPC_TOO_LARGE (offsets are 32 bits wide) leave the builder as it was.
+ * Appends one cgroup; name and path are NUL-terminated and copied. Items keep their order, and nothing is said
+ * against two of one name. NETIPC_OK; NETIPC_INVALID_ARGUMENT when name or path is NULL; NETIPC_NO_MEMORY;
+ * NETIPC_TOO_LARGE when the payload would pass 2^32 - 1 bytes. Every failure leaves the builder as it was.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_builder_add(netipc_cgroups_snapshot_builder *builder,
                                                                               uint32_t hash, uint32_t options,
@@ -80,8 +88,10 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_builder_add(ne
 NETIPC_API size_t netipc_cgroups_snapshot_builder_length(const netipc_cgroups_snapshot_builder *builder);
 
 /*
- * Writes the payload into buffer (capacity bytes, for instance what netipc_publish_begin() lent); the builder
- * stays as it was. *length, if not NULL, gets the payload's length. NETIPC_OK; NETIPC_TOO_SMALL.
+ * Writes the payload into buffer (capacity bytes, for instance what netipc_publish_begin() lent; no alignment is
+ * needed); the builder stays as it was. Equal items, generation and systemd_enabled give equal bytes.
+ * *length, if not NULL, gets the payload's length in both cases: NETIPC_OK; NETIPC_TOO_SMALL, and buffer
+ * (NULL when capacity is 0) is untouched.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status
 netipc_cgroups_snapshot_builder_write(const netipc_cgroups_snapshot_builder *builder, uint64_t generation,
