@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/codec/snapshots.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/*
+ * The linker sends this program's and the library's calls of malloc and the like here (-Wl,--wrap). Only those made
+ * while armed are counted and can fail; live is checked over a whole life of a builder.
+ */
+static bool armed;
+static long calls;     /* while armed */
+static long fail_call; /* the call, from 0, that fails; -1 for none */
+static long live;      /* allocations made less those freed, while armed */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
+
+static bool call_fails(void)
+{
+    return armed && calls++ == fail_call;
+}
+
+static void *made(void *memory)
+{
+    if (armed && memory)
+        live++;
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return call_fails() ? NULL : made(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return call_fails() ? NULL : made(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (call_fails())
+        return NULL;
+    return memory ? __real_realloc(memory, size) : made(__real_realloc(memory, size));
+}
+
+void __wrap_free(void *memory)
+{
+    if (armed && memory)
+        live--;
+    __real_free(memory);
+}
+
+static void arm(long call)
+{
+    calls = 0;
+    live = 0;
+    fail_call = call;
+    armed = true;
+}
+
+enum { ITEMS = 700, PAYLOAD_MOST = 128 * 1024 };
+
+struct payload {
+    size_t length;
+    unsigned char bytes[PAYLOAD_MOST];
+};
+
+static void write_payload(const netipc_cgroups_snapshot_builder *builder, struct payload *payload)
+{
+    assert_int_equal(
+        netipc_cgroups_snapshot_builder_write(builder, 1, 1, payload->bytes, sizeof payload->bytes, &payload->length),
+        NETIPC_OK);
+}
+
+static void assert_same(const struct payload *a, const struct payload *b)
+{
+    assert_int_equal(a->length, b->length);
+    assert_memory_equal(a->bytes, b->bytes, a->length);
+}
+
+static netipc_status add_item(netipc_cgroups_snapshot_builder *builder, uint32_t i)
+{
+    char name[64], path[64];
+    snprintf(name, sizeof name, "%.*s%u", (int)(i % 24), "aaaaaaaaaaaaaaaaaaaaaaaa", i);
+    snprintf(path, sizeof path, "/sys/fs/cgroup/%u", i);
+    return netipc_cgroups_snapshot_builder_add(builder, i, i, i, name, path);
+}
+
+/* Builds the same snapshot with one failing allocation; the number of failures that were seen. */
+static int build_with_failure(struct payload *payload)
+{
+    static struct payload before, after;
+    netipc_cgroups_snapshot_builder *builder;
+    int failures = 0;
+    netipc_status status = netipc_cgroups_snapshot_builder_new(&builder);
+    if (status != NETIPC_OK) {
+        assert_int_equal(status, NETIPC_NO_MEMORY);
+        assert_null(builder);
+        failures++;
+        assert_int_equal(netipc_cgroups_snapshot_builder_new(&builder), NETIPC_OK);
+    }
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        write_payload(builder, &before);
+        status = add_item(builder, i);
+        if (status == NETIPC_OK)
+            continue;
+        assert_int_equal(status, NETIPC_NO_MEMORY);
+        failures++;
+        write_payload(builder, &after);
+        assert_same(&before, &after);
+        assert_int_equal(add_item(builder, i), NETIPC_OK);
+    }
+    write_payload(builder, payload);
+    netipc_cgroups_snapshot_builder_free(builder);
+    return failures;
+}
+
+static void a_failed_allocation_leaves_the_builder_as_it_was_and_leaks_nothing(void **state)
+{
+    (void)state;
+    static struct payload wanted, built;
+    arm(-1);
+    assert_int_equal(build_with_failure(&wanted), 0);
+    long allocations = calls;
+    assert_int_equal(live, 0);
+    assert_true(allocations >= 6); /* the builder, and both of its parts more than once */
+    for (long call = 0; call < allocations; call++) {
+        arm(call);
+        assert_int_equal(build_with_failure(&built), 1);
+        assert_int_equal(live, 0);
+        assert_same(&wanted, &built);
+    }
+    armed = false;
+}
+
+static void growth_takes_few_allocations_and_a_second_snapshot_none(void **state)
+{
+    (void)state;
+    netipc_cgroups_snapshot_builder *builder;
+    arm(-1);
+    assert_int_equal(netipc_cgroups_snapshot_builder_new(&builder), NETIPC_OK);
+    for (uint32_t i = 0; i < 100000; i++)
+        assert_int_equal(add_item(builder, i), NETIPC_OK);
+    assert_true(calls < 40);
+    netipc_cgroups_snapshot_builder_reset(builder);
+    calls = 0;
+    for (uint32_t i = 0; i < 100000; i++)
+        assert_int_equal(add_item(builder, i), NETIPC_OK);
+    assert_int_equal(calls, 0);
+    netipc_cgroups_snapshot_builder_free(builder);
+    assert_int_equal(live, 0);
+    armed = false;
+}
+
+static void decoding_and_reading_allocate_nothing(void **state)
+{
+    (void)state;
+    static struct payload payload;
+    netipc_cgroups_snapshot_view view;
+    armed = false;
+    build_with_failure(&payload);
+    arm(0);
+    assert_int_equal(netipc_cgroups_snapshot_decode(payload.bytes, payload.length, &view), NETIPC_OK);
+    assert_int_equal(view.item_count, ITEMS);
+    read_whole_snapshot(&view);
+    payload.bytes[0] ^= 0xff;
+    assert_int_equal(netipc_cgroups_snapshot_decode(payload.bytes, payload.length, &view), NETIPC_CORRUPT);
+    assert_int_equal(calls, 0);
+    armed = false;
+}
+
+static void a_builder_that_never_was_can_be_freed(void **state)
+{
+    (void)state;
+    netipc_cgroups_snapshot_builder_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failed_allocation_leaves_the_builder_as_it_was_and_leaks_nothing),
+        cmocka_unit_test(growth_takes_few_allocations_and_a_second_snapshot_none),
+        cmocka_unit_test(decoding_and_reading_allocate_nothing),
+        cmocka_unit_test(a_builder_that_never_was_can_be_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
