@@ -9,7 +9,11 @@ add_library(netipc_static STATIC $<TARGET_OBJECTS:netipc_objects>)
 set_target_properties(netipc_shared netipc_static PROPERTIES OUTPUT_NAME netipc)
 set_target_properties(netipc_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/netipc.map)
-target_link_options(netipc_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/netipc.map -Wl,-z,defs)
+target_link_options(netipc_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/netipc.map)
+if(NOT (NETIPC_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
+  # Clang links the sanitizers' runtime into programs only: there, their symbols are not defined here.
+  target_link_options(netipc_shared PRIVATE -Wl,-z,defs)
+endif()
 foreach(library netipc_shared netipc_static)
   target_include_directories(${library} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                $<INSTALL_INTERFACE:include>)
