@@ -66,14 +66,12 @@ struct place {
 static bool place_next(const netipc_cgroups_snapshot_builder *builder, size_t name_length, size_t path_length,
                        struct place *place)
 {
-    /* So that the sum of the two, made without a helper, is far from overflowing. */
-    if (name_length >= PAYLOAD_MAX || path_length >= PAYLOAD_MAX)
-        return false;
-    uint64_t length = (uint64_t)sizeof(struct wire_item) + name_length + 1 + path_length + 1;
-    uint64_t offset, end, payload;
-    if (netipc_align_overflows(builder->items.length, CGROUPS_SNAPSHOT_ALIGNMENT, &offset) ||
-        netipc_add_overflows(offset, length, &end) ||
-        netipc_add_overflows(end, sizeof(struct wire_header) + sizeof(struct wire_entry), &payload) ||
+    const uint64_t fixed = sizeof(struct wire_item) + 2; /* the strings' NULs */
+    uint64_t length, offset, payload;
+    if (netipc_add_overflows(name_length, path_length, &length) || netipc_add_overflows(length, fixed, &length) ||
+        netipc_align_overflows(builder->items.length, CGROUPS_SNAPSHOT_ALIGNMENT, &offset) ||
+        netipc_add_overflows(offset, length, &payload) ||
+        netipc_add_overflows(payload, sizeof(struct wire_header) + sizeof(struct wire_entry), &payload) ||
         netipc_add_overflows(payload, builder->directory.length, &payload) || payload > PAYLOAD_MAX)
         return false;
     place->entry.offset = (uint32_t)offset;
