@@ -25,9 +25,9 @@ NETIPC_BEGIN_DECLS
  *         netipc_subscriber_wait(subscriber, info.generation, timeout_ns);
  *     }
  *
- * Threads: refresh, read, wait, status and close from one thread at a time; _generation and
- * _abort from any thread at any time before close. After fork() the child's copy is dead: calls return
- * NETIPC_FORKED, _generation 0, and _close frees the child's copy.
+ * Threads: refresh, read, wait, resume, status and close from one thread at a time; _generation and _abort from any
+ * thread or signal handler at any time before close. After fork() the child's copy is dead: calls return NETIPC_FORKED,
+ * _abort does nothing, _generation may go on to tell the parent's, and _close frees the child's copy.
  */
 typedef struct netipc_subscriber netipc_subscriber;
 
@@ -146,7 +146,7 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
 /*
  * Waits until there is something for read or refresh to do: spins for spin_ns, then sleeps.
  *
- * NETIPC_OK: the latest generation is not `generation`. NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE:
+ * NETIPC_OK: the latest generation is neither `generation` nor 0. NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE:
  * it is, and the publisher is in that state: refresh. NETIPC_DISCONNECTED: there was no session; it has slept for
  * reconnect_ns or the timeout, whichever is shorter. NETIPC_TIMED_OUT. NETIPC_ABORTED. NETIPC_FORKED.
  *

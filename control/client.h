@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_CONTROL_CLIENT_H
+#define NETIPC_CONTROL_CLIENT_H
+
+/*
+ * The subscriber's side of the control channel: connect, HELLO, and the exchange that ends with a region and a session
+ * page. Every step ends by the deadline given, or when somebody writes to the cancel descriptor.
+ */
+
+#include <netipc/status.h>
+
+#include "control/log.h"
+#include "control/peer.h"
+#include "control/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct netipc_client {
+    /* set by the owner before the first connect */
+    const char *run_dir;
+    const char *service;
+    uint64_t token;
+    struct netipc_uid_list uids;
+    int cancel; /* polls readable when the owner's calls are to end */
+
+    /* the session */
+    int socket; /* -1: none */
+    struct netipc_peer peer;
+    uint64_t next_id;
+
+    /* A socket file whose owner was found dead: not connected to again, since a forked child may still hold its
+     * backlog, which would fill up. */
+    bool dead_known;
+    dev_t dead_device;
+    ino_t dead_inode;
+    struct timespec dead_changed;
+};
+
+void netipc_client_init(struct netipc_client *client);
+
+/* Connects and agrees on the publication profile. deadline_ns is on the monotonic clock. */
+netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadline_ns);
+
+/* What REGION brought. The descriptors are the caller's. */
+struct netipc_client_region {
+    int region_fd;
+    int page_fd; /* -1: the session has its page already */
+    uint64_t region_size;
+    uint64_t ordinal;
+    uint64_t incarnation[2];
+    uint32_t line_offset;
+    uint64_t page_size;
+};
+
+/* Asks for the region; have_ordinal is that of the one at hand in this session, 0 for none. NETIPC_UNCHANGED: it is the
+ * newest. */
+netipc_status netipc_client_attach(struct netipc_client *client, uint64_t have_ordinal, uint64_t max_region_size,
+                                   uint64_t deadline_ns, struct netipc_client_region *region);
+
+/* Says that both are mapped and waits until the publisher has listed the session. */
+netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordinal, uint64_t deadline_ns);
+
+/* What has happened to the session since: NETIPC_OK (nothing), NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE (death of
+ * the process, proven or by hang-up), NETIPC_PROTOCOL. One system call when nothing has. */
+netipc_status netipc_client_look(struct netipc_client *client);
+
+void netipc_client_disconnect(struct netipc_client *client);
+
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netipc/publisher.h>
+
+#include "control/server.h"
+#include "publish/sized.h"
+#include "shm/checked.h"
+#include "shm/detail.h"
+#include "shm/os.h"
+#include "shm/payload_copy.h"
+#include "shm/ring_publisher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static_assert((int)NETIPC_SLOTS_MIN == (int)NETIPC_SLOTS_LEAST && (int)NETIPC_SLOTS_MAX == (int)NETIPC_SLOTS_MOST, "");
+
+struct netipc_publisher {
+    struct netipc_fork_guard fork_guard;
+    struct netipc_server *server;
+    struct netipc_session_table table;
+
+    struct netipc_region region;
+    struct netipc_ring ring;
+    struct netipc_region_label label; /* of the region at hand; service points below */
+    char service[NETIPC_SERVICE_NAME_MAX + 1];
+
+    /* A larger region that is being filled for the next generation and that nobody has seen yet. */
+    struct netipc_region next_region;
+    struct netipc_ring next_ring;
+    bool growing;
+
+    bool lent; /* between begin and commit or abort */
+    bool on_change;
+    uint32_t slots; /* wanted; a large region may have fewer */
+    uint64_t ceiling;
+};
+
+void netipc_publisher_config_init(netipc_publisher_config *config)
+{
+    *config = (netipc_publisher_config){
+        .size = sizeof *config,
+        .loop = NETIPC_LOOP_OWN_THREAD,
+        .slots = NETIPC_SLOTS_MIN,
+        .capacity = 65536,
+        .ceiling = UINT64_C(1) << 30,
+        .max_sessions = 256,
+        .directory_mode = 0700,
+        .socket_mode = 0600,
+        .handshake_timeout_ns = UINT64_C(5000000000),
+        .lock_timeout_ns = UINT64_C(5000000000),
+    };
+}
+
+static netipc_status check_config(const netipc_publisher_config *config)
+{
+    if (config->run_dir == NULL || config->service == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "run_dir and service have no defaults");
+    if (config->loop != NETIPC_LOOP_OWN_THREAD && config->loop != NETIPC_LOOP_CALLER)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "loop %u is neither own thread nor caller", config->loop);
+    if (config->max_sessions < 1 || config->max_sessions > NETIPC_SESSIONS_MAX)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "%u sessions, 1 to %d are possible", config->max_sessions,
+                           NETIPC_SESSIONS_MAX);
+    if (config->flags & ~NETIPC_PUBLISH_ON_CHANGE)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "flags 0x%x are not known", config->flags);
+    if ((config->directory_mode | config->socket_mode) & ~0777u)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "modes 0%o and 0%o: only permission bits are possible",
+                           config->directory_mode, config->socket_mode);
+    if (config->handshake_timeout_ns == 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "a handshake timeout of 0 would let nobody in");
+    return NETIPC_OK;
+}
+
+static struct netipc_server_offer offer_of(const struct netipc_region *region, const struct netipc_region_label *label)
+{
+    return (struct netipc_server_offer){
+        .fd = region->fd,
+        .region_size = region->geometry.region_size,
+        .ordinal = label->ordinal,
+        .incarnation = {label->incarnation[0], label->incarnation[1]},
+    };
+}
+
+static netipc_status make_first_region(netipc_publisher *publisher, const netipc_publisher_config *config)
+{
+    struct netipc_region_geometry geometry;
+    netipc_status status = netipc_region_plan(config->slots, config->capacity, config->ceiling, &geometry);
+    if (status == NETIPC_OK)
+        status = netipc_os_random(publisher->label.incarnation, sizeof publisher->label.incarnation);
+    if (status != NETIPC_OK)
+        return status;
+    strncpy(publisher->service, config->service, sizeof publisher->service - 1);
+    publisher->label.service = publisher->service;
+    publisher->label.ordinal = 1;
+    publisher->label.schema_id = config->schema_id;
+    publisher->label.schema_version = config->schema_version;
+    status = netipc_region_create(&geometry, &publisher->label, &publisher->region);
+    if (status == NETIPC_OK)
+        netipc_ring_start(&publisher->ring, &publisher->region, &publisher->table, 0, &(struct netipc_ring_totals){0});
+    return status;
+}
+
+static netipc_status start_server(netipc_publisher *publisher, const netipc_publisher_config *config)
+{
+    const struct netipc_server_config server = {
+        .run_dir = config->run_dir,
+        .service = config->service,
+        .token = config->token,
+        .allowed_uids = config->allowed_uids,
+        .allowed_uid_count = config->allowed_uid_count,
+        .max_sessions = config->max_sessions,
+        .directory_mode = config->directory_mode,
+        .socket_mode = config->socket_mode,
+        .handshake_timeout_ns = config->handshake_timeout_ns,
+        .lock_timeout_ns = config->lock_timeout_ns,
+        .table = &publisher->table,
+        .log = {config->log, config->log_context},
+    };
+    struct netipc_server_offer offer = offer_of(&publisher->region, &publisher->label);
+    return netipc_server_open(&server, &offer, config->loop == NETIPC_LOOP_OWN_THREAD, &publisher->server);
+}
+
+static void free_publisher(netipc_publisher *publisher, bool forked)
+{
+    if (publisher->server != NULL)
+        netipc_server_close(publisher->server, forked);
+    if (publisher->growing)
+        netipc_region_destroy(&publisher->next_region, forked);
+    if (publisher->region.fd >= 0)
+        netipc_region_destroy(&publisher->region, forked);
+    netipc_session_table_close(&publisher->table);
+    netipc_fork_guard_disarm(&publisher->fork_guard);
+    free(publisher);
+}
+
+netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc_publisher **publisher)
+{
+    if (publisher == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the publisher given");
+    *publisher = NULL;
+    netipc_publisher_config config;
+    netipc_publisher_config_init(&config);
+    netipc_status status = netipc_sized_in(&config, sizeof config, given);
+    if (status == NETIPC_OK)
+        status = check_config(&config);
+    if (status != NETIPC_OK)
+        return status;
+
+    netipc_publisher *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return netipc_fail(NETIPC_NO_MEMORY, "no memory for a publisher");
+    opened->region.fd = -1;
+    opened->on_change = (config.flags & NETIPC_PUBLISH_ON_CHANGE) != 0;
+    opened->slots = config.slots;
+    opened->ceiling = config.ceiling;
+    status = netipc_fork_guard_arm(&opened->fork_guard);
+    if (status == NETIPC_OK)
+        status = netipc_session_table_open(&opened->table, config.max_sessions);
+    if (status == NETIPC_OK)
+        status = make_first_region(opened, &config);
+    if (status == NETIPC_OK)
+        status = start_server(opened, &config);
+    if (status != NETIPC_OK) {
+        free_publisher(opened, false);
+        return status;
+    }
+    *publisher = opened;
+    return NETIPC_OK;
+}
+
+void netipc_publisher_close(netipc_publisher *publisher)
+{
+    if (publisher == NULL)
+        return;
+    bool forked = netipc_fork_guard_forked(&publisher->fork_guard);
+    if (!forked)
+        netipc_ring_end(&publisher->ring, NETIPC_REGION_CLOSED);
+    free_publisher(publisher, forked);
+}
+
+static netipc_status check_call(const netipc_publisher *publisher)
+{
+    if (publisher == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no publisher given");
+    if (netipc_fork_guard_forked(&publisher->fork_guard))
+        return netipc_fail(NETIPC_FORKED, "this publisher belongs to the parent process");
+    return NETIPC_OK;
+}
+
+/* --- growth --- */
+
+/* The geometry for snapshots of length bytes: twice the capacity if that is enough, as many slots as wanted, and of
+ * both what the ceiling allows. */
+static netipc_status plan_growth(const netipc_publisher *publisher, uint64_t length,
+                                 struct netipc_region_geometry *geometry)
+{
+    uint64_t doubled = publisher->region.geometry.capacity * 2;
+    const uint64_t capacities[] = {doubled > length ? doubled : length, length};
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        uint64_t capacity = capacities[i];
+        if (capacity > NETIPC_CAPACITY_LIMIT)
+            continue;
+        uint64_t affordable = publisher->ceiling / capacity;
+        uint32_t slots = affordable < publisher->slots ? (uint32_t)affordable : publisher->slots;
+        /* The headers and the rounding take a little: one slot fewer makes room for them. */
+        for (; slots >= NETIPC_SLOTS_MIN; slots--)
+            if (netipc_region_plan(slots, capacity, publisher->ceiling, geometry) == NETIPC_OK)
+                return NETIPC_OK;
+    }
+    return netipc_fail(NETIPC_TOO_LARGE,
+                       "a snapshot of %llu bytes needs %d slots of that size; the ceiling of the region is %llu bytes",
+                       (unsigned long long)length, NETIPC_SLOTS_MIN, (unsigned long long)publisher->ceiling);
+}
+
+/* Makes a larger region for the next generation. Nothing that anybody can see changes. */
+static netipc_status begin_growth(netipc_publisher *publisher, uint64_t length)
+{
+    struct netipc_region_geometry geometry;
+    netipc_status status = plan_growth(publisher, length, &geometry);
+    if (status != NETIPC_OK)
+        return status;
+    struct netipc_region_label label = publisher->label;
+    label.ordinal++;
+    status = netipc_region_create(&geometry, &label, &publisher->next_region);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_ring_start(&publisher->next_ring, &publisher->next_region, &publisher->table, publisher->ring.generation,
+                      &publisher->ring.totals);
+    publisher->growing = true;
+    return NETIPC_OK;
+}
+
+static void abandon_growth(netipc_publisher *publisher)
+{
+    netipc_region_destroy(&publisher->next_region, false);
+    publisher->growing = false;
+}
+
+/*
+ * Supersede. The new region holds its first generation before anybody can get it; it is what new sessions get before
+ * the old region says SUPERSEDED; so whoever reads that word and asks is given the new one.
+ *
+ * If killed: before the offer is replaced, the old region is the last word; after it, sessions that attached meanwhile
+ * have the new one, the others the old one, each whole; all learn of the death.
+ */
+static void supersede(netipc_publisher *publisher, uint64_t length)
+{
+    netipc_ring_publish(&publisher->next_ring, length);
+    publisher->label.ordinal++;
+    struct netipc_server_offer offer = offer_of(&publisher->next_region, &publisher->label);
+    netipc_server_replace_offer(publisher->server, &offer);
+    publisher->ring.totals = publisher->next_ring.totals;
+    netipc_ring_end(&publisher->ring, NETIPC_REGION_SUPERSEDED);
+    publisher->next_ring.totals = publisher->ring.totals;
+    netipc_region_destroy(&publisher->region, false);
+    publisher->region = publisher->next_region;
+    publisher->ring = publisher->next_ring;
+    publisher->ring.region = &publisher->region;
+    publisher->growing = false;
+}
+
+/* --- publishing --- */
+
+static netipc_status prepare_slot(netipc_publisher *publisher, uint64_t length)
+{
+    if (length <= publisher->region.geometry.capacity)
+        return NETIPC_OK;
+    return begin_growth(publisher, length);
+}
+
+static unsigned char *slot_to_fill(const netipc_publisher *publisher)
+{
+    return netipc_ring_claimed_data(publisher->growing ? &publisher->next_ring : &publisher->ring);
+}
+
+static void make_public(netipc_publisher *publisher, uint64_t length)
+{
+    if (publisher->growing)
+        supersede(publisher, length);
+    else
+        netipc_ring_publish(&publisher->ring, length);
+}
+
+static bool equals_latest(const netipc_publisher *publisher, const void *bytes, uint64_t length)
+{
+    const unsigned char *latest = netipc_ring_latest_data(&publisher->ring);
+    return publisher->on_change && latest != NULL && publisher->ring.latest_length == length &&
+           (length == 0 || memcmp(latest, bytes, length) == 0);
+}
+
+static void report_generation(const netipc_publisher *publisher, uint64_t *generation)
+{
+    if (generation != NULL)
+        *generation = publisher->ring.generation;
+}
+
+static netipc_status unchanged(netipc_publisher *publisher, uint64_t *generation)
+{
+    netipc_ring_count_unchanged(&publisher->ring);
+    report_generation(publisher, generation);
+    return NETIPC_UNCHANGED;
+}
+
+netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length, uint64_t *generation)
+{
+    netipc_status status = check_call(publisher);
+    if (status != NETIPC_OK)
+        return status;
+    if (publisher->lent)
+        return netipc_fail(NETIPC_WRONG_STATE, "a snapshot has been begun: commit or abort it first");
+    if (bytes == NULL && length > 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no bytes given for a snapshot of %zu", length);
+    if (equals_latest(publisher, bytes, length))
+        return unchanged(publisher, generation);
+    status = prepare_slot(publisher, length);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
+    make_public(publisher, length);
+    report_generation(publisher, generation);
+    return NETIPC_OK;
+}
+
+netipc_status netipc_publish_begin(netipc_publisher *publisher, size_t minimum, void **data, size_t *capacity)
+{
+    netipc_status status = check_call(publisher);
+    if (status != NETIPC_OK)
+        return status;
+    if (data == NULL || capacity == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the slot's address and capacity given");
+    if (publisher->lent)
+        return netipc_fail(NETIPC_WRONG_STATE, "a snapshot has been begun already");
+    status = prepare_slot(publisher, minimum);
+    if (status != NETIPC_OK)
+        return status;
+    publisher->lent = true;
+    *data = slot_to_fill(publisher);
+    *capacity = publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
+    return NETIPC_OK;
+}
+
+static netipc_status check_loan(const netipc_publisher *publisher)
+{
+    netipc_status status = check_call(publisher);
+    if (status == NETIPC_OK && !publisher->lent)
+        return netipc_fail(NETIPC_WRONG_STATE, "no snapshot has been begun");
+    return status;
+}
+
+netipc_status netipc_publish_commit(netipc_publisher *publisher, size_t length, uint64_t *generation)
+{
+    netipc_status status = check_loan(publisher);
+    if (status != NETIPC_OK)
+        return status;
+    uint64_t capacity =
+        publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
+    if (length > capacity)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "%zu bytes committed, %llu were lent", length,
+                           (unsigned long long)capacity);
+    publisher->lent = false;
+    if (equals_latest(publisher, slot_to_fill(publisher), length)) {
+        if (publisher->growing)
+            abandon_growth(publisher);
+        return unchanged(publisher, generation);
+    }
+    make_public(publisher, length);
+    report_generation(publisher, generation);
+    return NETIPC_OK;
+}
+
+netipc_status netipc_publish_abort(netipc_publisher *publisher)
+{
+    netipc_status status = check_loan(publisher);
+    if (status != NETIPC_OK)
+        return status;
+    publisher->lent = false;
+    if (publisher->growing)
+        abandon_growth(publisher);
+    return NETIPC_OK;
+}
+
+/* --- the rest --- */
+
+int netipc_publisher_fd(const netipc_publisher *publisher)
+{
+    return check_call(publisher) == NETIPC_OK ? netipc_server_fd(publisher->server) : -1;
+}
+
+netipc_status netipc_publisher_dispatch(netipc_publisher *publisher, uint64_t timeout_ns)
+{
+    netipc_status status = check_call(publisher);
+    return status == NETIPC_OK ? netipc_server_dispatch(publisher->server, timeout_ns) : status;
+}
+
+netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publisher_info *info)
+{
+    netipc_status status = check_call(publisher);
+    if (status != NETIPC_OK)
+        return status;
+    struct netipc_server_totals sessions;
+    netipc_server_totals(publisher->server, &sessions);
+    const struct netipc_ring_totals *totals = &publisher->ring.totals;
+    const netipc_publisher_info filled = {
+        .size = sizeof filled,
+        .slots = publisher->region.geometry.slot_count,
+        .generation = publisher->ring.generation,
+        .incarnation = {publisher->label.incarnation[0], publisher->label.incarnation[1]},
+        .ordinal = publisher->label.ordinal,
+        .capacity = publisher->region.geometry.capacity,
+        .region_size = publisher->region.geometry.region_size,
+        .publications = totals->publications,
+        .unchanged = totals->unchanged,
+        .bytes = totals->bytes,
+        .wakes_sent = totals->wakes_sent,
+        .wakes_saved = totals->wakes_saved,
+        .sessions = sessions.sessions,
+        .attached = sessions.attached,
+        .sessions_total = sessions.sessions_total,
+        .refused_auth = sessions.refused_auth,
+        .refused_busy = sessions.refused_busy,
+        .refused_other = sessions.refused_other,
+        .timed_out = sessions.timed_out,
+    };
+    return netipc_sized_out(info, &filled, sizeof filled);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_SHM_ATOMICS_H
+#define NETIPC_SHM_ATOMICS_H
+
+/*
+ * The one door to atomics, so that the protocol files (ring_*.c, session_table.c, wait.c) can also be
+ * compiled against a model checker's. Words shared between processes must be lock-free: a lock would
+ * live in one process only.
+ *
+ * A netipc_fence(seq_cst) is the only StoreLoad barrier that the protocol uses; each names its partner.
+ */
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef _Atomic(uint64_t) netipc_atomic_u64;
+typedef _Atomic(uint32_t) netipc_atomic_u32;
+
+static_assert(sizeof(netipc_atomic_u64) == 8, "shared words have fixed widths");
+static_assert(sizeof(netipc_atomic_u32) == 4, "shared words have fixed widths");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
+
+#define netipc_load(word, order) atomic_load_explicit((word), memory_order_##order)
+#define netipc_store(word, value, order) atomic_store_explicit((word), (value), memory_order_##order)
+#define netipc_fetch_or(word, bits, order) atomic_fetch_or_explicit((word), (bits), memory_order_##order)
+#define netipc_fetch_add(word, value, order) atomic_fetch_add_explicit((word), (value), memory_order_##order)
+#define netipc_fence(order) atomic_thread_fence(memory_order_##order)
+
+#endif

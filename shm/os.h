@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_SHM_OS_H
+#define NETIPC_SHM_OS_H
+
+/*
+ * What the shared-memory layer needs of the operating system. One implementation a system: os_*_linux.c.
+ * Descriptors are int; -1 is none. All of them are close-on-exec.
+ */
+
+#include <netipc/status.h>
+
+#include "shm/atomics.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* --- memory --- */
+
+/*
+ * Makes an anonymous shared object of size bytes, a multiple of the page size, with every byte allocated, and
+ * not yet sealed. name shows in /proc/PID/maps. NETIPC_TOO_LARGE (RLIMIT_FSIZE), NETIPC_NO_MEMORY, …
+ */
+netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd);
+
+/* Maps it for reading and writing, resident, not inherited by fork. */
+netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, void **base);
+
+/* Maps size bytes read-only, not inherited by fork. */
+netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, const void **base);
+
+void netipc_os_memory_unmap(const void *base, uint64_t size);
+
+/* Forbids shrinking and growing. */
+netipc_status netipc_os_memory_seal_size(int fd);
+
+/* Forbids shrinking, growing, new writable mappings, writes, hole punching, and further seals. */
+netipc_status netipc_os_memory_seal(int fd);
+
+/*
+ * Proves of an object from outside: sealed as by netipc_os_memory_seal(), of exactly size bytes, all of them
+ * allocated. So no access can fault, charge the reader, or see the size change. NETIPC_CORRUPT otherwise.
+ */
+netipc_status netipc_os_memory_verify(int fd, uint64_t size);
+
+/* The same, but only shrinking and growing need be forbidden yet. */
+netipc_status netipc_os_memory_verify_size(int fd, uint64_t size);
+
+/* Makes sure that all of a sealed object is allocated (a peer could punch holes before the seal). */
+netipc_status netipc_os_memory_reserve(int fd, uint64_t size);
+
+uint64_t netipc_os_page_size(void);
+
+/*
+ * A window is one page at a fixed address that can always be read (and written, if writable): zeros at first, then the
+ * page that was last moved into it. A thread or signal handler that uses it while it is changed sees the old page or
+ * the new one and never faults.
+ */
+netipc_status netipc_os_window_open(bool writable, void **window);
+
+/* Shows the first page of an object, read-only. In a forked child it goes on to be shown. On failure the window is as
+ * it was. */
+netipc_status netipc_os_window_show(void *window, int fd);
+
+/* Takes over page, one page mapped by the caller, even when it fails: then the window is as it was. */
+netipc_status netipc_os_window_move(void *window, const void *page);
+
+void netipc_os_window_close(void *window);
+
+/* --- waiting: on words in shared memory, across processes --- */
+
+enum netipc_os_wait { NETIPC_OS_WOKEN, NETIPC_OS_WAIT_TIMED_OUT };
+
+/* Sleeps while *word is expected, at most timeout_ns. May return early for no reason (NETIPC_OS_WOKEN). */
+enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns);
+
+/* Wakes all that sleep on word. */
+void netipc_os_wake(netipc_atomic_u32 *word);
+
+/* --- time --- */
+
+uint64_t netipc_os_monotonic_ns(void);
+uint64_t netipc_os_monotonic_coarse_ns(void); /* some ms coarse, and cheaper */
+uint64_t netipc_os_realtime_ns(void);
+
+/* Tells the CPU that this is a spin loop. */
+void netipc_os_pause(void);
+
+/* --- process --- */
+
+netipc_status netipc_os_random(void *bytes, size_t length);
+
+uint32_t netipc_os_pid(void);
+
+/* Knows whether this process is the one that armed it, for the price of a load. */
+struct netipc_fork_guard {
+    const volatile uint32_t *word; /* in a page that fork wipes; NULL: not to be had, ask for the pid */
+    uint32_t pid;
+};
+
+netipc_status netipc_fork_guard_arm(struct netipc_fork_guard *guard);
+void netipc_fork_guard_disarm(struct netipc_fork_guard *guard);
+bool netipc_fork_guard_forked(const struct netipc_fork_guard *guard);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shm/checked.h"
+#include "shm/detail.h"
+#include "shm/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define ALL_SEALS (SIZE_SEALS | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+
+uint64_t netipc_os_page_size(void)
+{
+    return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static netipc_status check_size(uint64_t size)
+{
+    struct rlimit limit;
+    /* Above RLIMIT_FSIZE ftruncate would send SIGXFSZ, which kills by default. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
+        return netipc_fail(NETIPC_TOO_LARGE, "%llu bytes of shared memory wanted, RLIMIT_FSIZE allows %llu",
+                           (unsigned long long)size, (unsigned long long)limit.rlim_cur);
+    size_t ignored;
+    if (!netipc_to_size(size, &ignored) || size > INT64_MAX)
+        return netipc_fail(NETIPC_TOO_LARGE, "%llu bytes of shared memory are more than this system can address",
+                           (unsigned long long)size);
+    return NETIPC_OK;
+}
+
+static netipc_status allocate(int fd, uint64_t size)
+{
+    int result;
+    do
+        result = fallocate(fd, 0, 0, (off_t)size);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        return netipc_fail_errno(errno, "allocate %llu bytes of shared memory", (unsigned long long)size);
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd)
+{
+    netipc_status status = check_size(size);
+    if (status != NETIPC_OK)
+        return status;
+    int memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (memory < 0 && errno == EINVAL)
+        memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memory < 0)
+        return netipc_fail_errno(errno, "memfd_create");
+    if (ftruncate(memory, (off_t)size) < 0)
+        status = netipc_fail_errno(errno, "reserve %llu bytes of shared memory", (unsigned long long)size);
+    else
+        status = allocate(memory, size);
+    if (status != NETIPC_OK) {
+        close(memory);
+        return status;
+    }
+    *fd = memory;
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_reserve(int fd, uint64_t size)
+{
+    return allocate(fd, size);
+}
+
+static void touch_pages(volatile unsigned char *base, uint64_t size)
+{
+    for (uint64_t at = 0; at < size; at += 4096)
+        base[at] = base[at];
+}
+
+netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, void **base)
+{
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return netipc_fail_errno(errno, "map %llu bytes of shared memory for writing", (unsigned long long)size);
+    if (madvise(mapped, size, MADV_DONTFORK) < 0) {
+        netipc_status status = netipc_fail_errno(errno, "keep shared memory out of forked children");
+        munmap(mapped, size);
+        return status;
+    }
+    if (madvise(mapped, size, MADV_POPULATE_WRITE) < 0) {
+        if (errno != EINVAL) {
+            netipc_status status =
+                netipc_fail_errno(errno, "populate %llu bytes of shared memory", (unsigned long long)size);
+            munmap(mapped, size);
+            return status;
+        }
+        touch_pages(mapped, size); /* allocated already, so no touch can fail */
+    }
+    *base = mapped;
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, const void **base)
+{
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return netipc_fail_errno(errno, "map %llu bytes of shared memory for reading", (unsigned long long)size);
+    if (madvise(mapped, size, MADV_DONTFORK) < 0) {
+        netipc_status status = netipc_fail_errno(errno, "keep shared memory out of forked children");
+        munmap(mapped, size);
+        return status;
+    }
+    madvise(mapped, size, MADV_POPULATE_READ); /* only saves faults later, so a refusal changes nothing */
+    *base = mapped;
+    return NETIPC_OK;
+}
+
+void netipc_os_memory_unmap(const void *base, uint64_t size)
+{
+    munmap((void *)(uintptr_t)base, size);
+}
+
+static netipc_status add_seals(int fd, int seals)
+{
+    if (fcntl(fd, F_ADD_SEALS, seals) < 0)
+        return netipc_fail_errno(errno, "seal shared memory (Linux 5.1 or later is needed)");
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_seal_size(int fd)
+{
+    return add_seals(fd, SIZE_SEALS);
+}
+
+netipc_status netipc_os_memory_seal(int fd)
+{
+    return add_seals(fd, ALL_SEALS);
+}
+
+static netipc_status verify(int fd, uint64_t size, int wanted)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0)
+        return netipc_fail(NETIPC_CORRUPT, "the descriptor received is not sealable memory");
+    if ((seals & wanted) != wanted)
+        return netipc_fail(NETIPC_CORRUPT, "seals 0x%x wanted, 0x%x found", wanted, seals);
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return netipc_fail_errno(errno, "stat shared memory");
+    if (status.st_size < 0 || (uint64_t)status.st_size != size)
+        return netipc_fail(NETIPC_CORRUPT, "shared memory of %llu bytes announced, %lld found",
+                           (unsigned long long)size, (long long)status.st_size);
+    if ((uint64_t)status.st_blocks < size / 512)
+        return netipc_fail(NETIPC_CORRUPT, "shared memory is sparse: %llu bytes, %lld blocks of 512 allocated",
+                           (unsigned long long)size, (long long)status.st_blocks);
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_verify(int fd, uint64_t size)
+{
+    return verify(fd, size, ALL_SEALS);
+}
+
+netipc_status netipc_os_memory_verify_size(int fd, uint64_t size)
+{
+    return verify(fd, size, SIZE_SEALS);
+}
+
+netipc_status netipc_os_window_open(bool writable, void **window)
+{
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *page = mmap(NULL, netipc_os_page_size(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return netipc_fail_errno(errno, "map a page");
+    *window = page;
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_window_show(void *window, int fd)
+{
+    void *page = mmap(NULL, netipc_os_page_size(), PROT_READ, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        return netipc_fail_errno(errno, "map a page of shared memory");
+    return netipc_os_window_move(window, page);
+}
+
+netipc_status netipc_os_window_move(void *window, const void *page)
+{
+    /* Moved, not mapped in place: that could fail with the old page gone already. */
+    size_t size = netipc_os_page_size();
+    void *source = (void *)(uintptr_t)page;
+    if (mremap(source, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, window) == MAP_FAILED) {
+        netipc_status status = netipc_fail_errno(errno, "move a page of shared memory");
+        munmap(source, size);
+        return status;
+    }
+    return NETIPC_OK;
+}
+
+void netipc_os_window_close(void *window)
+{
+    munmap(window, netipc_os_page_size());
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_SHM_SESSION_TABLE_H
+#define NETIPC_SHM_SESSION_TABLE_H
+
+/*
+ * The publisher's list of attached sessions: written by the control thread, scanned by the publishing thread once a
+ * publication, without a lock. Private to the process; only the lines it points to are shared with peers.
+ *
+ *   control thread                              publishing thread (scan)
+ *   insert: entry ← line        release  (I1)   scan ← odd                  relaxed  (S1)
+ *   remove: entry ← NULL        relaxed  (R1)   seq_cst fence                        (S2)
+ *           seq_cst fence                (R2)   line ← entry                acquire  (S3)  pairs with I1
+ *           scan even?          acquire  (R3)   use the line
+ *                                               scan ← even                 release  (S4)  pairs with R3
+ *
+ * Removal (epoch reclamation with one reader). When R3 reads an even value, every scan has either ended before it (S4
+ * was read, so its uses are over) or has an S1 that R3 did not read; then R2 comes before that scan's S2, and its S3
+ * reads NULL. When R3 reads an odd value, the control thread keeps the page and asks again; a scan is bounded and calls
+ * nothing that blocks.
+ *
+ * Insertion (why the list is loaded after the fence): a session is inserted before its subscriber is told that it may
+ * sleep. Its wait is: wake bit ← 1, seq_cst fence (W), load latest. The publication is: latest ← new, S2, S3. If S2
+ * comes first, W's load sees the new generation and nobody sleeps; if W comes first, so does I1, and S3 finds the line
+ * and its bit. A list loaded before S2 would lose that wake-up.
+ *
+ * If killed here: both threads die together, and nothing of this is shared.
+ */
+
+#include <netipc/status.h>
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+
+struct netipc_session_table {
+    netipc_atomic_u64 scan; /* odd while the publishing thread is inside a scan */
+    netipc_atomic_u32 used; /* entries at and above are NULL */
+    uint32_t capacity;
+    struct netipc_session_entry *entries;
+};
+
+struct netipc_session_entry {
+    _Atomic(struct netipc_session_line *) line;
+};
+
+netipc_status netipc_session_table_open(struct netipc_session_table *table, uint32_t capacity);
+void netipc_session_table_close(struct netipc_session_table *table);
+
+/* Control thread. index below capacity, its entry free. */
+void netipc_session_table_insert(struct netipc_session_table *table, uint32_t index, struct netipc_session_line *line);
+
+/* Control thread. No scan that begins later uses the line of this entry. */
+void netipc_session_table_remove(struct netipc_session_table *table, uint32_t index);
+
+/* Control thread. Whether no scan still uses lines that were removed before this call. */
+bool netipc_session_table_quiet(struct netipc_session_table *table);
+
+/*
+ * Publishing thread, after the store to latest that the sleepers are to see: the one fence and one scan of a
+ * publication. Wakes every session that sleeps. *sent and *saved count wake-up calls made and not needed.
+ */
+void netipc_session_table_scan(struct netipc_session_table *table, uint64_t generation, uint64_t *sent,
+                               uint64_t *saved);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_SHM_WAIT_H
+#define NETIPC_SHM_WAIT_H
+
+/*
+ * Waiting for the hot word to change: a spin, then a sleep on the session's own wake word.
+ *
+ *     waiter                                           publisher
+ *     W1  w ← fetch_or(wake, 1) | 1      relaxed       P4  latest ← new            release
+ *     W2  fence                          seq_cst       P6  fence                   seq_cst
+ *     W3  latest changed? leave          acquire       P7  wake has bit 0?         relaxed
+ *     W4  sleep while wake = w                             wake ← 2 x generation, wake up
+ *
+ * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its store makes W4 fail, or its
+ * wake-up ends it. Several threads of one process may wait on one word: each sets the bit that may be set already, and
+ * one wake-up ends all of them.
+ *
+ * An abort: aborted ← 1, fence, wake ← wake + 2, wake up; a waiter looks at aborted between W2 and W4. The sum keeps
+ * bit 0, so that the publisher's wake-up of other waiters is not lost.
+ *
+ * If the publisher is killed before its wake-up, W4 ends after sleep_ns (the grace) and the caller looks after it.
+ * If the waiter is killed: its bit costs the publisher one wake-up call.
+ */
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+
+enum netipc_wait_end {
+    NETIPC_WAIT_CHANGED, /* another generation, or not LIVE */
+    NETIPC_WAIT_ABORTED,
+    NETIPC_WAIT_ELAPSED /* spin_ns, then sleep_ns; or woken for no reason that still holds */
+};
+
+/*
+ * latest: the hot word. generation: what has been seen. line: the session's, writable. aborted: non-zero ends the wait.
+ * *slept tells whether it went to sleep. sleep_ns of 0: spin only.
+ */
+enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uint64_t generation,
+                                            struct netipc_session_line *line, const netipc_atomic_u32 *aborted,
+                                            uint64_t spin_ns, uint64_t sleep_ns, bool *slept);
+
+/* Ends the sleep of every thread that waits on line. Async-signal-safe. */
+void netipc_wait_interrupt(struct netipc_session_line *line);
+
+#endif
