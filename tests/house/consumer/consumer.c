@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netipc/netipc.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* A program of somebody else, in what C11 and C++17 have in common: publishes to itself, in ./run. */
+static const char hello[] = "hello";
+
+static int failed(const char *what, netipc_status status)
+{
+    fprintf(stderr, "%s: %s: %s\n", what, netipc_status_name(status), netipc_status_detail());
+    return 1;
+}
+
+static int receive(netipc_subscriber *subscriber)
+{
+    char buffer[64];
+    int changed = 0;
+    netipc_snapshot_info info;
+    info.size = sizeof info;
+    netipc_status status = netipc_subscriber_refresh(subscriber, &changed);
+    if (status != NETIPC_OK || !changed)
+        return failed("refresh", status);
+    status = netipc_subscriber_read(subscriber, buffer, sizeof buffer, &info);
+    if (status != NETIPC_OK || info.length != sizeof hello || memcmp(buffer, hello, sizeof hello) != 0)
+        return failed("read", status);
+    printf("generation %llu: %s\n", (unsigned long long)info.generation, buffer);
+    return 0;
+}
+
+static int subscribe(void)
+{
+    netipc_subscriber_config config;
+    netipc_subscriber *subscriber;
+    netipc_subscriber_config_init(&config);
+    config.run_dir = "run";
+    config.service = "consumer";
+    netipc_status status = netipc_subscriber_open(&config, &subscriber);
+    if (status != NETIPC_OK)
+        return failed("subscriber", status);
+    int result = receive(subscriber);
+    netipc_subscriber_close(subscriber);
+    return result;
+}
+
+int main(void)
+{
+    netipc_publisher_config config;
+    netipc_publisher *publisher;
+    netipc_publisher_config_init(&config);
+    config.run_dir = "run";
+    config.service = "consumer";
+    netipc_status status = netipc_publisher_open(&config, &publisher);
+    if (status != NETIPC_OK)
+        return failed("publisher", status);
+    status = netipc_publish(publisher, hello, sizeof hello, NULL);
+    int result = status == NETIPC_OK ? subscribe() : failed("publish", status);
+    netipc_publisher_close(publisher);
+    return result;
+}
