@@ -186,7 +186,7 @@ groups=(--group build --group test)
 [ $lint = 0 ] || groups+=(--group lint)
 [ $long = 0 ] || groups+=(--group long)
 step 'packages'
-if bash tools/prepare.sh "${groups[@]}" --no-build; then
+if bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
     check_compiler '' "${CC:-cc}"
     if [ $long = 1 ]; then
         runner=''

@@ -18,23 +18,27 @@ needs()
     }
 }
 
-existing()
+# The files of the tree whose path matches a regular expression, each ended by NUL; without git, all but build*/.
+files()
 {
-    find . -path './build*' -prune -o -path ./.git -prune -o -type f "$@" -print0
+    {
+        git ls-files --cached --others --exclude-standard 2>/dev/null ||
+            find . -path './build*' -prune -o -path ./.git -prune -o -type f -print | sed 's,^\./,,'
+    } | grep -E "$1" | while read -r file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done
 }
 
 case $check in
 format)
     needs clang-format
-    files=$(existing -name '*.[ch]' | xargs -0 clang-format --dry-run 2>&1 | sed -n 's/^\(.*\):[0-9]*:[0-9]*: warning.*/\1/p' | sort -u)
-    if [ -n "$files" ]; then
-        printf 'clang-format -i has something to change in:\n%s\n' "$files"
+    wrong=$(files '\.[ch]$' | xargs -0 clang-format --dry-run 2>&1 | sed -n 's/^\(.*\):[0-9]*:[0-9]*: warning.*/\1/p' | sort -u)
+    if [ -n "$wrong" ]; then
+        printf 'clang-format -i has something to change in:\n%s\n' "$wrong"
         exit 1
     fi
     ;;
 shell)
     needs shellcheck
-    existing \( -name '*.sh' -o -path './.ci/*' \) | xargs -0 shellcheck
+    files '\.sh$|^\.ci/' | xargs -0 shellcheck
     ;;
 tidy)
     needs clang-tidy
