@@ -182,7 +182,7 @@ summary()
                exit !(passed > 0 && failed == 0) }' "$work/counts"
 }
 
-groups=(--group build --group test)
+groups=(--group build --group test --group demo)
 [ $lint = 0 ] || groups+=(--group lint)
 [ $long = 0 ] || groups+=(--group long)
 step 'packages'

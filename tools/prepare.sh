@@ -141,6 +141,7 @@ else
 fi
 [ $build = 1 ] || exit 0
 
+[[ $build_dir =~ ^(/.*)?$ ]] || build_dir=$PWD/$build_dir
 cd "$top"
 if [ -z "$build_dir" ]; then
     [ -n "$preset" ] || preset=default
