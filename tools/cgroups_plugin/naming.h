@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CGROUPS_PLUGIN_NAMING_H
+#define CGROUPS_PLUGIN_NAMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who made a cgroup, as far as its path tells. The numbers are those of the lookup methods. */
+enum orchestrator {
+    ORCHESTRATOR_UNKNOWN = 0,
+    ORCHESTRATOR_SYSTEMD = 1,
+    ORCHESTRATOR_DOCKER = 2,
+    ORCHESTRATOR_K8S = 3,
+    ORCHESTRATOR_KVM = 4,
+    ORCHESTRATOR_LXC = 5,
+    ORCHESTRATOR_PODMAN = 6,
+    ORCHESTRATOR_NSPAWN = 7
+};
+
+/* The longest name of a cgroup outside of kubernetes, without the prefix "cgroup_", in bytes. */
+enum { NAME_MAX_BYTES = 100 };
+
+struct naming {
+    char *text; /* from malloc; with its prefix */
+    uint32_t hash;
+    enum orchestrator orchestrator;
+};
+
+/*
+ * Names the cgroup with this id from its path alone. service: it is a systemd service, whose name is
+ * "systemd_" and its last component without ".service". All others are "cgroup_" and what the container
+ * or machine is called, or else the id with `_` for each `/`. Blanks and control bytes become `_`.
+ * False: out of memory.
+ */
+bool name_of_cgroup(struct naming *naming, const char *id, bool service);
+
+/* 32-bit FNV-1a. */
+uint32_t name_hash(const char *name);
+
+const char *orchestrator_text(enum orchestrator orchestrator);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cgroups_plugin/options.h"
+
+#include <netipc/publisher.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char default_search[] = "!*/init.scope !*-qemu !*.libvirt-qemu !/init.scope !/system !/systemd !/user "
+                                     "!/lxc/*/* !/lxc.monitor !/lxc.payload/*/* !/lxc.payload.* *";
+
+static const char default_enable[] =
+    "!*/init.scope !/system.slice/run-*.scope *user.slice/docker-* !*user.slice* *.scope !/machine.slice/*/.control "
+    "!/machine.slice/*/payload* !/machine.slice/*/supervisor /machine.slice/*.service */kubepods/pod*/* "
+    "*/kubepods/*/pod*/* */*-kubepods-pod*/* */*-kubepods-*-pod*/* !*kubepods* !*kubelet* !*/vcpu* !*/emulator "
+    "!*.mount !*.partition !*.service !*.service/udev !*.socket !*.slice !*.swap !*.user !/ !/docker !*/libvirt !/lxc "
+    "!/lxc/*/* !/lxc.monitor* !/lxc.pivot !/lxc.payload !*lxcfs.service/.control !/machine !/qemu !/system !/systemd "
+    "!/user *";
+
+static const char default_services[] = "!/system.slice/*.service/*.service /system.slice/*.service";
+
+enum option_code {
+    RUN_DIR = 256,
+    SERVICE,
+    TOKEN,
+    ALLOW_UID,
+    SLOTS,
+    CAPACITY,
+    CEILING,
+    ROOT,
+    INTERVAL,
+    ONCE,
+    MAX,
+    HIERARCHY,
+    SEARCH,
+    ENABLE,
+    SERVICES,
+    PRINT,
+    VERBOSE,
+    HELP,
+    VERSION
+};
+
+static const struct option long_options[] = {{"run-dir", required_argument, NULL, RUN_DIR},
+                                             {"service", required_argument, NULL, SERVICE},
+                                             {"token", required_argument, NULL, TOKEN},
+                                             {"allow-uid", required_argument, NULL, ALLOW_UID},
+                                             {"slots", required_argument, NULL, SLOTS},
+                                             {"capacity", required_argument, NULL, CAPACITY},
+                                             {"ceiling", required_argument, NULL, CEILING},
+                                             {"root", required_argument, NULL, ROOT},
+                                             {"interval", required_argument, NULL, INTERVAL},
+                                             {"once", no_argument, NULL, ONCE},
+                                             {"max", required_argument, NULL, MAX},
+                                             {"hierarchy", required_argument, NULL, HIERARCHY},
+                                             {"search-patterns", required_argument, NULL, SEARCH},
+                                             {"enable-patterns", required_argument, NULL, ENABLE},
+                                             {"service-patterns", required_argument, NULL, SERVICES},
+                                             {"print", no_argument, NULL, PRINT},
+                                             {"verbose", no_argument, NULL, VERBOSE},
+                                             {"help", no_argument, NULL, HELP},
+                                             {"version", no_argument, NULL, VERSION},
+                                             {NULL, 0, NULL, 0}};
+
+/* Digits only: strtoull() alone would also take blanks, signs and octal numbers. */
+static bool parse_number(const char *text, uint64_t low, uint64_t high, bool hex_allowed, uint64_t *number)
+{
+    bool hex = hex_allowed && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const char *digits = hex ? text + 2 : text;
+    if (*digits == '\0' || digits[strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    *number = strtoull(digits, NULL, hex ? 16 : 10);
+    return errno == 0 && *number >= low && *number <= high;
+}
+
+static bool parse_interval(const char *text, uint64_t *interval_ns)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (text[strspn(text, "0123456789.")] != '\0' || end == text || *end != '\0' || !(seconds >= 0.01) ||
+        !(seconds <= 86400))
+        return false;
+    *interval_ns = (uint64_t)(seconds * 1e9);
+    return true;
+}
+
+static bool parse_hierarchy(const char *text, enum hierarchy_choice *choice)
+{
+    static const char *const words[] = {"auto", "v1", "v2"};
+    static const enum hierarchy_choice choices[] = {HIERARCHY_AUTO, HIERARCHY_V1, HIERARCHY_V2};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *choice = choices[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Paths in a snapshot are for programs with other working directories. */
+static bool set_root(struct options *options, const char *text, struct failure *failure)
+{
+    char *current = text[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    if (current == NULL)
+        return fail_errno(failure, errno, "--root: the current directory");
+    size_t length = strlen(current) + 1 + strlen(text);
+    char *root = malloc(length + 1);
+    if (root == NULL) {
+        free(current);
+        return fail_errno(failure, ENOMEM, "--root");
+    }
+    stpcpy(stpcpy(stpcpy(root, current), text[0] == '/' ? "" : "/"), text);
+    free(current);
+    for (length = strlen(root); length > 1 && root[length - 1] == '/'; length--)
+        root[length - 1] = '\0';
+    free(options->root);
+    options->root = root;
+    return true;
+}
+
+static bool add_uid(struct options *options, uint32_t uid, struct failure *failure)
+{
+    uint32_t *uids = reallocarray(options->allowed_uids, options->allowed_uid_count + 1u, sizeof *uids);
+    if (uids == NULL)
+        return fail_errno(failure, ENOMEM, "--allow-uid");
+    uids[options->allowed_uid_count++] = uid;
+    options->allowed_uids = uids;
+    return true;
+}
+
+/* A value that is not what wanted says. */
+static bool bad_value(struct failure *failure, const char *option, const char *value, const char *wanted)
+{
+    return fail(failure, NETIPC_INVALID_ARGUMENT, "--%s: '%.100s' is not %s", option, value, wanted);
+}
+
+static bool take_number(struct options *options, int option, const char *name, const char *value,
+                        struct failure *failure)
+{
+    uint64_t number;
+    switch (option) {
+    case TOKEN:
+        return parse_number(value, 0, UINT64_MAX, true, &options->token) ||
+               bad_value(failure, name, value, "a 64-bit number, decimal or hexadecimal with 0x in front");
+    case ALLOW_UID:
+        return parse_number(value, 0, UINT32_MAX - 1, false, &number)
+                   ? add_uid(options, (uint32_t)number, failure)
+                   : bad_value(failure, name, value, "a numeric user id");
+    case SLOTS:
+        if (!parse_number(value, NETIPC_SLOTS_MIN, NETIPC_SLOTS_MAX, false, &number))
+            return bad_value(failure, name, value, "a number from 4 to 1024");
+        options->slots = (uint32_t)number;
+        return true;
+    case CAPACITY:
+        return parse_number(value, 1, UINT64_C(1) << 40, false, &options->capacity) ||
+               bad_value(failure, name, value, "a number of bytes from 1 to 2^40");
+    case CEILING:
+        return parse_number(value, 1, INT64_MAX, false, &options->ceiling) ||
+               bad_value(failure, name, value, "a number of bytes");
+    case MAX:
+        if (!parse_number(value, 0, SIZE_MAX, false, &number))
+            return bad_value(failure, name, value, "a number of cgroups");
+        options->max = (size_t)number;
+        return true;
+    default:
+        return parse_interval(value, &options->interval_ns) ||
+               bad_value(failure, name, value, "a number of seconds from 0.01 to 86400");
+    }
+}
+
+static bool take_text(struct options *options, int option, const char *name, const char *value, struct failure *failure)
+{
+    bool is_list = option == SEARCH || option == ENABLE || option == SERVICES;
+    if (value[0] == '\0' && !is_list)
+        return fail(failure, NETIPC_INVALID_ARGUMENT, "--%s: the value is empty", name);
+    switch (option) {
+    case RUN_DIR:
+        options->run_dir = value;
+        return true;
+    case SERVICE:
+        options->service = value;
+        return true;
+    case ROOT:
+        return set_root(options, value, failure);
+    case SEARCH:
+        options->search_patterns = value;
+        return true;
+    case ENABLE:
+        options->enable_patterns = value;
+        return true;
+    case SERVICES:
+        options->service_patterns = value;
+        return true;
+    default:
+        return parse_hierarchy(value, &options->hierarchy) || bad_value(failure, name, value, "auto, v1 or v2");
+    }
+}
+
+static bool take(struct options *options, int option, const char *name, const char *value, struct failure *failure)
+{
+    switch (option) {
+    case ONCE:
+        return options->once = true;
+    case PRINT:
+        return options->print = true;
+    case VERBOSE:
+        return options->verbose = true;
+    case TOKEN:
+    case ALLOW_UID:
+    case SLOTS:
+    case CAPACITY:
+    case CEILING:
+    case MAX:
+    case INTERVAL:
+        return take_number(options, option, name, value, failure);
+    default:
+        return take_text(options, option, name, value, failure);
+    }
+}
+
+static bool set_defaults(struct options *options, const char *run_dir, struct failure *failure)
+{
+    *options = (struct options){.run_dir = run_dir,
+                                .service = "cgroups-snapshot",
+                                .interval_ns = UINT64_C(10000000000),
+                                .search_patterns = default_search,
+                                .enable_patterns = default_enable,
+                                .service_patterns = default_services};
+    return set_root(options, "/", failure);
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv, const char *run_dir,
+                                  struct failure *failure)
+{
+    if (!set_defaults(options, run_dir, failure))
+        return OPTIONS_USAGE;
+    optind = 0; /* start anew, also when called again */
+    opterr = 0;
+    for (;;) {
+        int index = 0;
+        int before = optind == 0 ? 1 : optind;
+        int option = getopt_long(argc, argv, "+:", long_options, &index);
+        if (option == -1)
+            break;
+        if (option == HELP)
+            return OPTIONS_HELP;
+        if (option == VERSION)
+            return OPTIONS_VERSION;
+        if (option == '?' || option == ':') {
+            fail(failure, NETIPC_INVALID_ARGUMENT,
+                 option == ':' ? "%.100s: a value is missing" : "%.100s: unknown option", argv[before]);
+            return OPTIONS_USAGE;
+        }
+        if (!take(options, option, long_options[index].name, optarg, failure))
+            return OPTIONS_USAGE;
+    }
+    if (optind < argc) {
+        fail(failure, NETIPC_INVALID_ARGUMENT, "%.100s: no argument is expected here", argv[optind]);
+        return OPTIONS_USAGE;
+    }
+    return OPTIONS_RUN;
+}
+
+void options_free(struct options *options)
+{
+    free(options->root);
+    free(options->allowed_uids);
+    *options = (struct options){0};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CGROUPS_PLUGIN_OPTIONS_H
+#define CGROUPS_PLUGIN_OPTIONS_H
+
+#include "tools/cgroups_plugin/hierarchy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The command line, checked. Strings belong to argv or to the program. */
+struct options {
+    const char *run_dir;
+    const char *service;
+    char *root; /* absolute, without a slash at its end unless it is "/" */
+    uint64_t token;
+    uint64_t interval_ns;
+    enum hierarchy_choice hierarchy;
+    bool once;
+    bool print;
+    bool verbose;
+    size_t max;
+    const char *search_patterns;
+    const char *enable_patterns;
+    const char *service_patterns;
+    uint32_t *allowed_uids; /* NULL: the library's default */
+    uint32_t allowed_uid_count;
+    uint32_t slots;    /* 0, here and below: the library's default */
+    uint64_t capacity; /* bytes */
+    uint64_t ceiling;  /* bytes */
+};
+
+enum options_result {
+    OPTIONS_RUN,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_USAGE /* failure->detail says which argument and what is wrong with it */
+};
+
+/* run_dir: the default for --run-dir. options_free() is to be called whatever the result. */
+enum options_result options_parse(struct options *options, int argc, char **argv, const char *run_dir,
+                                  struct failure *failure);
+void options_free(struct options *options);
+
+/* What --help prints. */
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cgroups_plugin/publication.h"
+
+#include "tools/cgroups_plugin/report.h"
+
+#include <string.h>
+
+static bool fail_library(struct failure *failure, netipc_status status)
+{
+    return fail(failure, status, "%s", netipc_status_detail());
+}
+
+static void configure(netipc_publisher_config *config, const struct options *options)
+{
+    netipc_publisher_config_init(config);
+    config->run_dir = options->run_dir;
+    config->service = options->service;
+    config->token = options->token;
+    config->allowed_uids = options->allowed_uids;
+    config->allowed_uid_count = options->allowed_uid_count;
+    config->schema_id = SCHEMA_CGROUPS_SNAPSHOT;
+    config->schema_version = SCHEMA_CGROUPS_SNAPSHOT_VERSION;
+    if (options->slots != 0)
+        config->slots = options->slots;
+    if (options->capacity != 0)
+        config->capacity = options->capacity;
+    if (options->ceiling != 0)
+        config->ceiling = options->ceiling;
+    if (options->verbose)
+        config->log = report_event;
+}
+
+bool publication_open(struct publication *publication, const struct options *options, struct failure *failure)
+{
+    netipc_publisher_config config;
+    *publication = (struct publication){.services = strspn(options->service_patterns, " \t\r\n") !=
+                                                    strlen(options->service_patterns)};
+    configure(&config, options);
+    netipc_status status = netipc_cgroups_snapshot_builder_new(&publication->builder);
+    if (status == NETIPC_OK)
+        status = netipc_publisher_open(&config, &publication->publisher);
+    if (status == NETIPC_OK)
+        return true;
+    fail_library(failure, status);
+    publication_close(publication);
+    return false;
+}
+
+static netipc_status build(netipc_cgroups_snapshot_builder *builder, const struct table *table)
+{
+    netipc_cgroups_snapshot_builder_reset(builder);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct record *record = &table->records[i];
+        netipc_status status = netipc_cgroups_snapshot_builder_add(builder, record->hash, record->options,
+                                                                   record->enabled, record->name, record->path);
+        if (status != NETIPC_OK)
+            return status;
+    }
+    return NETIPC_OK;
+}
+
+/* The snapshot names its own generation, and nobody but us publishes: it is the next one. */
+static netipc_status publish(struct publication *publication, uint64_t *generation)
+{
+    netipc_publisher_info info = {.size = sizeof info};
+    netipc_status status = netipc_publisher_stats(publication->publisher, &info);
+    if (status != NETIPC_OK)
+        return status;
+
+    void *slot;
+    size_t capacity, length;
+    status = netipc_publish_begin(publication->publisher, netipc_cgroups_snapshot_builder_length(publication->builder),
+                                  &slot, &capacity);
+    if (status != NETIPC_OK)
+        return status;
+    status = netipc_cgroups_snapshot_builder_write(publication->builder, info.generation + 1, publication->services,
+                                                   slot, capacity, &length);
+    if (status == NETIPC_OK)
+        return netipc_publish_commit(publication->publisher, length, generation);
+    netipc_publish_abort(publication->publisher);
+    return status;
+}
+
+bool publication_publish(struct publication *publication, const struct table *table, uint64_t *generation,
+                         struct failure *failure)
+{
+    netipc_status status = build(publication->builder, table);
+    if (status == NETIPC_OK)
+        status = publish(publication, generation);
+    return status == NETIPC_OK || fail_library(failure, status);
+}
+
+void publication_close(struct publication *publication)
+{
+    netipc_publisher_close(publication->publisher);
+    netipc_cgroups_snapshot_builder_free(publication->builder);
+    *publication = (struct publication){0};
+}
