@@ -218,8 +218,10 @@ static bool visit_next(struct walk *walk)
         walk->list->too_deep++;
         return true;
     }
-    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        walk->list->unreadable += errno == EACCES;
         return has_gone(errno) || errno == EACCES || cannot_read(walk, errno);
+    }
     if (!S_ISDIR(status.st_mode) || status.st_dev != frame->device)
         return true;
     bool leaf = walk->links_count_children && status.st_nlink == 2;

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cgroups_plugin/options.h"
+
+#include "tools/cgroups_plugin/pattern.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ARGUMENTS = 12 };
+
+/* Parses the words, the last of them followed by NULL. */
+static enum options_result parse(struct options *options, struct failure *failure, const char *const *words)
+{
+    char *arguments[ARGUMENTS + 2] = {(char[]){"cgroups.plugin"}};
+    int count = 1;
+    for (; words[count - 1] != NULL; count++) {
+        assert_in_range(count, 1, ARGUMENTS);
+        arguments[count] = strdup(words[count - 1]);
+    }
+    *failure = (struct failure){0};
+    enum options_result result = options_parse(options, count, arguments, "/default/run", failure);
+    /* What the options point to is theirs for the test only: the words themselves live on. */
+    for (int i = 1; i < count; i++) {
+        if (options->run_dir == arguments[i])
+            options->run_dir = words[i - 1];
+        if (options->service == arguments[i])
+            options->service = words[i - 1];
+        if (options->enable_patterns == arguments[i])
+            options->enable_patterns = words[i - 1];
+    }
+    for (int i = 1; i < count; i++)
+        free(arguments[i]);
+    return result;
+}
+
+#define PARSE(options, failure, ...) parse(options, failure, (const char *const[]){__VA_ARGS__, NULL})
+
+static void without_options_the_defaults_hold(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(parse(&options, &failure, (const char *const[]){NULL}), OPTIONS_RUN);
+    assert_string_equal(options.run_dir, "/default/run");
+    assert_string_equal(options.service, "cgroups-snapshot");
+    assert_string_equal(options.root, "/");
+    assert_int_equal(options.interval_ns, 10000000000u);
+    assert_int_equal(options.max, 0);
+    assert_int_equal(options.token, 0);
+    assert_int_equal(options.hierarchy, HIERARCHY_AUTO);
+    assert_false(options.once || options.print || options.verbose);
+    assert_null(options.allowed_uids);
+    options_free(&options);
+}
+
+static void every_value_is_taken(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--run-dir", "/r", "--service=s", "--token", "0xFFFFFFFFFFFFFFFF",
+                           "--interval", "0.25", "--max", "7", "--once"),
+                     OPTIONS_RUN);
+    assert_string_equal(options.run_dir, "/r");
+    assert_string_equal(options.service, "s");
+    assert_true(options.token == UINT64_MAX);
+    assert_int_equal(options.interval_ns, 250000000);
+    assert_int_equal(options.max, 7);
+    assert_true(options.once);
+    options_free(&options);
+
+    assert_int_equal(PARSE(&options, &failure, "--slots", "8", "--capacity", "100", "--ceiling", "1000",
+                           "--hierarchy", "v2", "--enable-patterns", "", "--print", "--verbose"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.slots, 8);
+    assert_int_equal(options.capacity, 100);
+    assert_int_equal(options.ceiling, 1000);
+    assert_int_equal(options.hierarchy, HIERARCHY_V2);
+    assert_string_equal(options.enable_patterns, "");
+    assert_true(options.print && options.verbose);
+    options_free(&options);
+}
+
+static void several_uids_may_be_allowed(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--allow-uid", "0", "--allow-uid=1000"), OPTIONS_RUN);
+    assert_int_equal(options.allowed_uid_count, 2);
+    assert_int_equal(options.allowed_uids[0], 0);
+    assert_int_equal(options.allowed_uids[1], 1000);
+    options_free(&options);
+}
+
+static void a_root_is_made_absolute(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--root", "/host//"), OPTIONS_RUN);
+    assert_string_equal(options.root, "/host");
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--root", "///"), OPTIONS_RUN);
+    assert_string_equal(options.root, "/");
+    options_free(&options);
+
+    char wanted[4200];
+    assert_non_null(getcwd(wanted, 4096));
+    strcat(wanted, "/host");
+    assert_int_equal(PARSE(&options, &failure, "--root", "host"), OPTIONS_RUN);
+    assert_string_equal(options.root, wanted);
+    options_free(&options);
+}
+
+static void a_bad_value_is_refused_with_the_option_and_the_value(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"--interval", "0"},       {"--interval", "-1"},     {"--interval", "nan"},     {"--interval", "inf"},
+        {"--interval", "86401"},   {"--interval", "1s"},     {"--interval", ""},        {"--interval", "0x10"},
+        {"--interval", "1.2.3"},   {"--interval", "."},      {"--max", "-1"},           {"--max", "ten"},
+        {"--max", ""},             {"--max", " 1"},          {"--token", "0x"},         {"--token", "abc"},
+        {"--token", "0x10000000000000000"},                  {"--token", "18446744073709551616"},
+        {"--slots", "3"},          {"--slots", "1025"},      {"--capacity", "0"},       {"--ceiling", "0"},
+        {"--allow-uid", "root"},   {"--allow-uid", "4294967295"},                       {"--hierarchy", "v3"},
+        {"--run-dir", ""},         {"--service", ""},        {"--root", ""},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct options options;
+        struct failure failure;
+        if (PARSE(&options, &failure, bad[i][0], bad[i][1]) != OPTIONS_USAGE)
+            fail_msg("%s '%s' was taken", bad[i][0], bad[i][1]);
+        assert_non_null(strstr(failure.detail, bad[i][0]));
+        assert_non_null(strstr(failure.detail, bad[i][1]));
+        options_free(&options);
+    }
+}
+
+static void what_is_no_option_is_named(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--once", "--bogus"), OPTIONS_USAGE);
+    assert_string_equal(failure.detail, "--bogus: unknown option");
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "-x"), OPTIONS_USAGE);
+    assert_string_equal(failure.detail, "-x: unknown option");
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--once", "extra"), OPTIONS_USAGE);
+    assert_string_equal(failure.detail, "extra: no argument is expected here");
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--run-dir"), OPTIONS_USAGE);
+    assert_string_equal(failure.detail, "--run-dir: a value is missing");
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--once=yes"), OPTIONS_USAGE);
+    assert_non_null(strstr(failure.detail, "--once=yes"));
+    options_free(&options);
+}
+
+static void help_and_version_win_over_what_follows(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--help", "--bogus"), OPTIONS_HELP);
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--version"), OPTIONS_VERSION);
+    options_free(&options);
+}
+
+static void the_help_names_every_option(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "--run-dir", "--service",   "--token",           "--allow-uid",       "--slots",
+        "--capacity", "--ceiling",  "--root",            "--interval",        "--once",
+        "--max",     "--hierarchy", "--search-patterns", "--enable-patterns", "--service-patterns",
+        "--print",   "--verbose",   "--help",            "--version"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_non_null(strstr(options_help, names[i]));
+}
+
+static bool default_decision(const char *options_text, const char *id)
+{
+    struct pattern_list list;
+    assert_true(pattern_list_parse(&list, options_text));
+    bool result = pattern_list_matches(&list, id);
+    pattern_list_free(&list);
+    return result;
+}
+
+static void the_default_lists_decide_as_operators_know_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        bool searched, enabled, service;
+    } decisions[] = {
+        {"/", true, false, false},
+        {"/docker", true, false, false},
+        {"/docker/0123456789ab", true, true, false},
+        {"/init.scope", false, true, false},
+        {"/docker/0123456789ab/init.scope", false, false, false},
+        {"/system.slice", true, false, false},
+        {"/system.slice/ssh.service", true, false, true},
+        {"/system.slice/a.service/b.service", true, false, false},
+        {"/system.slice/run-r1.scope", true, false, false},
+        {"/system.slice/docker-x.scope", true, true, false},
+        {"/user.slice/user-0.slice/session-1.scope", true, false, false},
+        {"/user.slice/docker-x.scope", true, true, false},
+        {"/user", false, false, false},
+        {"/lxc", true, false, false},
+        {"/lxc/web", true, true, false},
+        {"/lxc/web/init", false, false, false},
+        {"/lxc.payload.web", false, true, false},
+        {"/lxc.monitor.web", true, false, false},
+        {"/machine.slice/systemd-nspawn@web.service", true, true, false},
+        {"/machine.slice/systemd-nspawn@web.service/payload", true, false, false},
+        {"/machine/vm.libvirt-qemu", false, true, false},
+        {"/kubepods/burstable", true, false, false},
+        {"/kubepods/burstable/podx/y", true, true, false},
+        {"/kubepods.slice/kubepods-pod1.slice", true, false, false},
+        {"/kubepods.slice/kubepods-pod1.slice/docker-x.scope", true, true, false},
+        {"/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/vcpu0", true, false, false},
+        {"/anything", true, true, false},
+    };
+    struct options options;
+    struct failure failure;
+    assert_int_equal(parse(&options, &failure, (const char *const[]){NULL}), OPTIONS_RUN);
+    for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
+        const char *id = decisions[i].id;
+        if (default_decision(options.search_patterns, id) != decisions[i].searched ||
+            default_decision(options.enable_patterns, id) != decisions[i].enabled ||
+            default_decision(options.service_patterns, id) != decisions[i].service)
+            fail_msg("%s is decided wrongly", id);
+    }
+    options_free(&options);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_options_the_defaults_hold),
+        cmocka_unit_test(every_value_is_taken),
+        cmocka_unit_test(several_uids_may_be_allowed),
+        cmocka_unit_test(a_root_is_made_absolute),
+        cmocka_unit_test(a_bad_value_is_refused_with_the_option_and_the_value),
+        cmocka_unit_test(what_is_no_option_is_named),
+        cmocka_unit_test(help_and_version_win_over_what_follows),
+        cmocka_unit_test(the_help_names_every_option),
+        cmocka_unit_test(the_default_lists_decide_as_operators_know_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
