@@ -28,7 +28,8 @@ void fake_tree_make(struct fake_tree *tree)
 /* rm copes with trees that are deeper than a path can be long. */
 void fake_tree_remove(struct fake_tree *tree)
 {
-    char *arguments[] = {"rm", "-rf", "--", tree->path, NULL};
+    char program[] = "rm", recursive[] = "-rf", end[] = "--";
+    char *arguments[] = {program, recursive, end, tree->path, NULL};
     char *environment[] = {NULL};
     pid_t pid;
     int status;

@@ -52,7 +52,8 @@ static void make_hybrid(const struct fake_tree *tree)
     fake_tree_file(tree, "proc/1/mountinfo", HYBRID);
 }
 
-static void expect_paths(const struct fake_tree *tree, const char *const *paths, size_t count, const char *const *wanted)
+static void expect_paths(const struct fake_tree *tree, const char *const *paths, size_t count,
+                         const char *const *wanted)
 {
     size_t i = 0;
     for (; wanted[i] != NULL; i++) {
@@ -132,8 +133,9 @@ static void a_mount_outside_of_sys_is_taken_when_it_is_the_only_one(void **state
     struct failure failure;
     fake_tree_directory(tree, "sys/fs/cgroup");
     fake_tree_cgroup(tree, "cgroups/memory");
-    fake_tree_file(tree, "proc/self/mountinfo", "3 1 0:3 / /cgroups/memory rw - cgroup cgroup rw,memory\n"
-                                                "4 1 0:3 / /cgroups/gone rw - cgroup cgroup rw,blkio\n");
+    fake_tree_file(tree, "proc/self/mountinfo",
+                   "3 1 0:3 / /cgroups/memory rw - cgroup cgroup rw,memory\n"
+                   "4 1 0:3 / /cgroups/gone rw - cgroup cgroup rw,blkio\n");
     assert_true(hierarchy_find(&hierarchy, tree->path, HIERARCHY_AUTO, &failure));
     EXPECT_PATHS(tree, hierarchy.walked, hierarchy.walked_count, "/cgroups/memory");
     hierarchy_free(&hierarchy);

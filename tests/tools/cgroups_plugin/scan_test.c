@@ -103,9 +103,9 @@ static void a_v2_tree_becomes_a_table(void **state)
 static void v1_trees_are_joined_and_procs_are_taken_in_order(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const directories[] = {"cpuacct/only-cpuacct", "blkio/in-two",     "memory/in-two",
-                                              "cpuset/in-all",        "cpuacct/in-all",   "blkio/in-all",
-                                              "memory/in-all",        "memory/in-memory", "devices/in-devices",
+    static const char *const directories[] = {"cpuacct/only-cpuacct", "blkio/in-two",      "memory/in-two",
+                                              "cpuset/in-all",        "cpuacct/in-all",    "blkio/in-all",
+                                              "memory/in-all",        "memory/in-memory",  "devices/in-devices",
                                               "cpuacct/in-devices",   "cpuset/only-cpuset"};
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
         char path[128];

@@ -15,29 +15,19 @@
 
 enum { ARGUMENTS = 12 };
 
-/* Parses the words, the last of them followed by NULL. */
+/* Parses the words, the last of them followed by NULL. Options point into the words until the next call. */
 static enum options_result parse(struct options *options, struct failure *failure, const char *const *words)
 {
-    char *arguments[ARGUMENTS + 2] = {(char[]){"cgroups.plugin"}};
+    static char copies[ARGUMENTS + 1][64];
+    char *arguments[ARGUMENTS + 2] = {strcpy(copies[0], "cgroups.plugin")};
     int count = 1;
     for (; words[count - 1] != NULL; count++) {
         assert_in_range(count, 1, ARGUMENTS);
-        arguments[count] = strdup(words[count - 1]);
+        assert_in_range(strlen(words[count - 1]), 0, sizeof copies[0] - 1);
+        arguments[count] = strcpy(copies[count], words[count - 1]);
     }
     *failure = (struct failure){0};
-    enum options_result result = options_parse(options, count, arguments, "/default/run", failure);
-    /* What the options point to is theirs for the test only: the words themselves live on. */
-    for (int i = 1; i < count; i++) {
-        if (options->run_dir == arguments[i])
-            options->run_dir = words[i - 1];
-        if (options->service == arguments[i])
-            options->service = words[i - 1];
-        if (options->enable_patterns == arguments[i])
-            options->enable_patterns = words[i - 1];
-    }
-    for (int i = 1; i < count; i++)
-        free(arguments[i]);
-    return result;
+    return options_parse(options, count, arguments, "/default/run", failure);
 }
 
 #define PARSE(options, failure, ...) parse(options, failure, (const char *const[]){__VA_ARGS__, NULL})
@@ -76,8 +66,8 @@ static void every_value_is_taken(void **state)
     assert_true(options.once);
     options_free(&options);
 
-    assert_int_equal(PARSE(&options, &failure, "--slots", "8", "--capacity", "100", "--ceiling", "1000",
-                           "--hierarchy", "v2", "--enable-patterns", "", "--print", "--verbose"),
+    assert_int_equal(PARSE(&options, &failure, "--slots", "8", "--capacity", "100", "--ceiling", "1000", "--hierarchy",
+                           "v2", "--enable-patterns", "", "--print", "--verbose"),
                      OPTIONS_RUN);
     assert_int_equal(options.slots, 8);
     assert_int_equal(options.capacity, 100);
@@ -124,14 +114,34 @@ static void a_bad_value_is_refused_with_the_option_and_the_value(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"--interval", "0"},       {"--interval", "-1"},     {"--interval", "nan"},     {"--interval", "inf"},
-        {"--interval", "86401"},   {"--interval", "1s"},     {"--interval", ""},        {"--interval", "0x10"},
-        {"--interval", "1.2.3"},   {"--interval", "."},      {"--max", "-1"},           {"--max", "ten"},
-        {"--max", ""},             {"--max", " 1"},          {"--token", "0x"},         {"--token", "abc"},
-        {"--token", "0x10000000000000000"},                  {"--token", "18446744073709551616"},
-        {"--slots", "3"},          {"--slots", "1025"},      {"--capacity", "0"},       {"--ceiling", "0"},
-        {"--allow-uid", "root"},   {"--allow-uid", "4294967295"},                       {"--hierarchy", "v3"},
-        {"--run-dir", ""},         {"--service", ""},        {"--root", ""},
+        {"--interval", "0"},
+        {"--interval", "-1"},
+        {"--interval", "nan"},
+        {"--interval", "inf"},
+        {"--interval", "86401"},
+        {"--interval", "1s"},
+        {"--interval", ""},
+        {"--interval", "0x10"},
+        {"--interval", "1.2.3"},
+        {"--interval", "."},
+        {"--max", "-1"},
+        {"--max", "ten"},
+        {"--max", ""},
+        {"--max", " 1"},
+        {"--token", "0x"},
+        {"--token", "abc"},
+        {"--token", "0x10000000000000000"},
+        {"--token", "18446744073709551616"},
+        {"--slots", "3"},
+        {"--slots", "1025"},
+        {"--capacity", "0"},
+        {"--ceiling", "0"},
+        {"--allow-uid", "root"},
+        {"--allow-uid", "4294967295"},
+        {"--hierarchy", "v3"},
+        {"--run-dir", ""},
+        {"--service", ""},
+        {"--root", ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct options options;
@@ -180,11 +190,25 @@ static void help_and_version_win_over_what_follows(void **state)
 static void the_help_names_every_option(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "--run-dir", "--service",   "--token",           "--allow-uid",       "--slots",
-        "--capacity", "--ceiling",  "--root",            "--interval",        "--once",
-        "--max",     "--hierarchy", "--search-patterns", "--enable-patterns", "--service-patterns",
-        "--print",   "--verbose",   "--help",            "--version"};
+    static const char *const names[] = {"--run-dir",
+                                        "--service",
+                                        "--token",
+                                        "--allow-uid",
+                                        "--slots",
+                                        "--capacity",
+                                        "--ceiling",
+                                        "--root",
+                                        "--interval",
+                                        "--once",
+                                        "--max",
+                                        "--hierarchy",
+                                        "--search-patterns",
+                                        "--enable-patterns",
+                                        "--service-patterns",
+                                        "--print",
+                                        "--verbose",
+                                        "--help",
+                                        "--version"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(strstr(options_help, names[i]));
 }
@@ -208,7 +232,7 @@ static void the_default_lists_decide_as_operators_know_them(void **state)
         {"/", true, false, false},
         {"/docker", true, false, false},
         {"/docker/0123456789ab", true, true, false},
-        {"/init.scope", false, true, false},
+        {"/init.scope", false, false, false},
         {"/docker/0123456789ab/init.scope", false, false, false},
         {"/system.slice", true, false, false},
         {"/system.slice/ssh.service", true, false, true},
