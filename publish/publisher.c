@@ -9,6 +9,7 @@
 #include "shm/payload_copy.h"
 #include "shm/ring_publisher.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
         status = netipc_os_random(publisher->label.incarnation, sizeof publisher->label.incarnation);
     if (status != NETIPC_OK)
         return status;
-    strncpy(publisher->service, config->service, sizeof publisher->service - 1);
+    snprintf(publisher->service, sizeof publisher->service, "%s", config->service);
     publisher->label.service = publisher->service;
     publisher->label.ordinal = 1;
     publisher->label.schema_id = config->schema_id;
