@@ -3,7 +3,8 @@
 # usage: lint.sh CHECK TREE BUILD
 #   format   clang-format finds nothing to change
 #   shell    shellcheck finds nothing in the scripts
-#   tidy     clang-tidy, with the checks of .clang-tidy, finds nothing in what BUILD compiles
+#   tidy     clang-tidy, with the checks of .clang-tidy, finds nothing in what BUILD compiles of the library, the
+#            programs and the examples
 set -euo pipefail
 check=$1
 tree=$2
@@ -42,7 +43,7 @@ shell)
     ;;
 tidy)
     needs clang-tidy
-    sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" | sort -u | tr '\n' '\0' |
+    sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" | grep -v "^$tree/tests/" | sort -u | tr '\n' '\0' |
         xargs -0 -n 4 -P 2 clang-tidy -p "$build" --quiet 2>&1 | { grep -v '^[0-9]* warnings\{0,1\} generated\.$' || true; }
     ;;
 *)
