@@ -193,7 +193,7 @@ bool hierarchy_find(struct hierarchy *hierarchy, const char *root, enum hierarch
     if (search.top == NULL) {
         fail_errno(failure, ENOMEM, "%s", TOP);
     } else if (statfs(search.top, &fs) != 0) {
-        fail_errno(failure, errno, "%s; mount the cgroup file system there or give another --root", search.top);
+        fail_errno(failure, errno, "mount the cgroup file system or give another --root; %s", search.top);
     } else {
         search.top_is_v2 = fs.f_type == CGROUP2_SUPER_MAGIC || has_file(&search, search.top, "/cgroup.controllers");
         found = find_mounts(&search, failure) && take_chosen(hierarchy, &search, choice, failure);
