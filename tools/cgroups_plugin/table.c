@@ -32,7 +32,7 @@ static bool carry_over(struct record *record, struct table *table, const struct 
     record->hash = known->hash;
     record->orchestrator = known->orchestrator;
     record->wanted = known->wanted;
-    record->options = known->options & ~NETIPC_CGROUP_DUPLICATE;
+    record->options = known->options;
     record->serial = known->serial;
     return record->name != NULL;
 }

@@ -101,7 +101,7 @@ static void lines_that_are_not_well_formed_are_skipped(void **state)
                                 "1 2 0:3 / /short rw - cgroup\n"
                                 "1 2 0:3 / /no-separator rw cgroup cgroup rw,memory\n"
                                 "1 2 0:3 / relative rw - cgroup cgroup rw,memory\n"
-                                "1 2 0:3 / /with\0nul rw - cgroup cgroup rw,memory\n"
+                                "1 2 0:3 / /with-nul rw - cgroup cgroup rw,memory\0more\n"
                                 " - - - - - - - - - - - \n"
                                 "                 \n"
                                 "1 2 0:3 / /good rw - cgroup cgroup rw,memory\n"
