@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ebpf.plugin as a program, against a publisher that is another program. */
+#include "tests/tools/ebpf/program.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include <cmocka.h>
+
+#define INTERVAL "0.05"
+
+struct stage {
+    char directory[64];
+    char run_dir[80];
+    char errors[96];
+    char list[96]; /* of the one cgroup that has processes: this one */
+    struct program publisher;
+    struct program plugin;
+};
+
+static void write_list(const struct stage *stage, pid_t pid)
+{
+    FILE *file = fopen(stage->list, "w");
+    assert_non_null(file);
+    assert_true(fprintf(file, "%d\n", pid) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int set_up(void **state)
+{
+    struct stage *stage = calloc(1, sizeof *stage);
+    assert_non_null(stage);
+    stage->publisher = (struct program){.in = -1, .out = -1};
+    stage->plugin = stage->publisher;
+    strcpy(stage->directory, "/tmp/netipc-ebpf-XXXXXX");
+    assert_non_null(mkdtemp(stage->directory));
+    snprintf(stage->run_dir, sizeof stage->run_dir, "%s/run", stage->directory);
+    assert_int_equal(mkdir(stage->run_dir, 0700), 0);
+    snprintf(stage->errors, sizeof stage->errors, "%s/errors", stage->directory);
+    snprintf(stage->list, sizeof stage->list, "%s/cgroup.procs", stage->directory);
+    write_list(stage, getpid());
+    *state = stage;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct stage *stage = *state;
+    program_end(&stage->plugin);
+    program_end(&stage->publisher);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", stage->directory);
+    assert_int_equal(system(command), 0);
+    free(stage);
+    return 0;
+}
+
+static void expect_answer(struct stage *stage, const char *expected)
+{
+    char *line = program_line(&stage->publisher);
+    assert_string_equal(line, expected);
+    free(line);
+}
+
+static void start_publisher(struct stage *stage)
+{
+    const char *arguments[] = {SNAPSHOT_PUBLISHER, stage->run_dir, "cgroups", "7", NULL};
+    program_end(&stage->publisher);
+    program_start(&stage->publisher, stage->errors, arguments);
+    expect_answer(stage, "open");
+}
+
+static void tell(struct stage *stage, const char *order, const char *answer)
+{
+    program_tell(&stage->publisher, order);
+    expect_answer(stage, answer);
+}
+
+/* A cgroup whose only process is this test. */
+static void add_ours(struct stage *stage)
+{
+    char order[160];
+    snprintf(order, sizeof order, "add\tours\t%s\t1", stage->list);
+    tell(stage, order, "added");
+}
+
+static void publish_two(struct stage *stage)
+{
+    add_ours(stage);
+    tell(stage, "add\tother\t/nowhere/cgroup.procs\t0", "added");
+    tell(stage, "publish", "generation 1");
+}
+
+#define PLUGIN(stage) EBPF_PLUGIN, "--run-dir", (stage)->run_dir, "--service", "cgroups", "--token", "7"
+
+static void start_plugin(struct stage *stage)
+{
+    const char *arguments[] = {PLUGIN(stage), "--interval", INTERVAL, "--json", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+}
+
+static struct json_object *parse(const char *line)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    assert_non_null(tokener);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    struct json_object *object = json_tokener_parse_ex(tokener, line, (int)strlen(line) + 1);
+    if (json_tokener_get_error(tokener) != json_tokener_success)
+        fail_msg("no JSON object: %.200s", line);
+    json_tokener_free(tokener);
+    return object;
+}
+
+static struct json_object *next_report(struct stage *stage)
+{
+    char *line = program_line(&stage->plugin);
+    struct json_object *report = parse(line);
+    free(line);
+    return report;
+}
+
+static struct json_object *get(struct json_object *object, const char *key)
+{
+    struct json_object *value;
+    assert_true(json_object_object_get_ex(object, key, &value));
+    return value;
+}
+
+static int64_t number(struct json_object *object, const char *key)
+{
+    return json_object_get_int64(get(object, key));
+}
+
+static bool has_state(struct json_object *report, const char *state)
+{
+    return strcmp(json_object_get_string(get(report, "state")), state) == 0;
+}
+
+/* The first report, from the next on, of a table of that generation; earlier ones are let go. */
+static struct json_object *report_of(struct stage *stage, const char *state, int64_t generation)
+{
+    long deadline = deadline_after(30);
+    for (;;) {
+        struct json_object *report = next_report(stage);
+        if (has_state(report, state) && number(report, "generation") == generation)
+            return report;
+        if (milliseconds_left(deadline) == 0)
+            fail_msg("no report of %s, generation %d; the last was %s", state, (int)generation,
+                     json_object_to_json_string(report));
+        json_object_put(report);
+    }
+}
+
+/* The first report that is not of a live publisher. */
+static struct json_object *report_of_loss(struct stage *stage)
+{
+    long deadline = deadline_after(30);
+    for (;;) {
+        struct json_object *report = next_report(stage);
+        if (!has_state(report, "READY"))
+            return report;
+        json_object_put(report);
+        if (milliseconds_left(deadline) == 0)
+            fail_msg("the publisher's end was not noticed");
+    }
+}
+
+static void check_two(struct json_object *report)
+{
+    assert_int_equal(number(report, "items"), 2);
+    assert_int_equal(number(report, "pids"), 1);
+    struct json_object *cgroups = get(report, "cgroups");
+    assert_int_equal(json_object_array_length(cgroups), 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct json_object *cgroup = json_object_array_get_idx(cgroups, i);
+        bool ours = strcmp(json_object_get_string(get(cgroup, "name")), "ours") == 0;
+        assert_int_equal(json_object_get_boolean(get(cgroup, "enabled")), ours);
+        assert_int_equal(json_object_array_length(get(cgroup, "pids")), ours);
+        if (ours)
+            assert_int_equal(json_object_get_int(json_object_array_get_idx(get(cgroup, "pids"), 0)), getpid());
+    }
+}
+
+/* How often text stands in what the programs said on stderr. */
+static int count_errors(const struct stage *stage, const char *text)
+{
+    static char said[1 << 16];
+    FILE *file = fopen(stage->errors, "r");
+    assert_non_null(file);
+    said[fread(said, 1, sizeof said - 1, file)] = '\0';
+    fclose(file);
+    int count = 0;
+    for (const char *at = said; (at = strstr(at, text)); at++)
+        count++;
+    return count;
+}
+
+static void a_plugin_started_first_waits_for_its_publisher(void **state)
+{
+    struct stage *stage = *state;
+    start_plugin(stage);
+    for (int i = 0; i < 2; i++) {
+        struct json_object *report = next_report(stage);
+        assert_true(has_state(report, "NOT_FOUND"));
+        assert_string_equal(json_object_get_string(get(report, "incarnation")), "00000000000000000000000000000000");
+        assert_int_equal(number(report, "generation"), 0);
+        assert_int_equal(number(report, "items"), 0);
+        json_object_put(report);
+    }
+    assert_int_equal(count_errors(stage, "NETIPC_NOT_FOUND"), 1);
+    start_publisher(stage);
+    publish_two(stage);
+    struct json_object *report = report_of(stage, "READY", 1);
+    check_two(report);
+    assert_int_equal(number(report, "added"), 2);
+    assert_int_equal(number(report, "started"), 1);
+    json_object_put(report);
+    report = next_report(stage);
+    check_two(report);
+    assert_int_equal(number(report, "added"), 0);
+    assert_int_equal(number(report, "started"), 0);
+    json_object_put(report);
+}
+
+static void a_publisher_that_has_published_nothing_is_not_ready(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    start_plugin(stage);
+    struct json_object *report = next_report(stage);
+    assert_true(has_state(report, "CONNECTING"));
+    json_object_put(report);
+    publish_two(stage);
+    json_object_put(report_of(stage, "READY", 1));
+}
+
+static void an_empty_snapshot_is_ready_without_items(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    tell(stage, "publish", "generation 1");
+    start_plugin(stage);
+    struct json_object *report = next_report(stage);
+    assert_true(has_state(report, "READY"));
+    assert_int_equal(number(report, "generation"), 1);
+    assert_int_equal(number(report, "items"), 0);
+    json_object_put(report);
+}
+
+static void a_new_generation_moves_the_table(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    struct json_object *report = next_report(stage); /* of the first line on */
+    assert_true(has_state(report, "READY"));
+    check_two(report);
+    json_object_put(report);
+
+    tell(stage, "reset", "reset");
+    add_ours(stage);
+    tell(stage, "add\tnew\t/new/cgroup.procs\t1", "added");
+    tell(stage, "publish", "generation 2");
+    report = report_of(stage, "READY", 2);
+    assert_int_equal(number(report, "items"), 2);
+    assert_int_equal(number(report, "added"), 1);
+    assert_int_equal(number(report, "removed"), 1);
+    assert_int_equal(number(report, "ended"), 0);
+    json_object_put(report);
+}
+
+static void a_killed_publisher_leaves_the_last_table(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    program_signal(&stage->publisher, SIGKILL);
+    assert_int_equal(program_wait(&stage->publisher), -1);
+    struct json_object *report = report_of_loss(stage);
+    check_two(report);
+    assert_int_equal(number(report, "generation"), 1);
+    assert_int_equal(number(report, "removed"), 0);
+    json_object_put(report);
+
+    start_publisher(stage); /* nothing published: still the old table */
+    tell(stage, "add\tafter\t/after/cgroup.procs\t0", "added");
+    report = next_report(stage);
+    check_two(report);
+    char *before = strdup(json_object_get_string(get(report, "incarnation")));
+    json_object_put(report);
+
+    tell(stage, "publish", "generation 1");
+    long deadline = deadline_after(30);
+    report = report_of(stage, "READY", 1);
+    while (strcmp(before, json_object_get_string(get(report, "incarnation"))) == 0) {
+        assert_true(milliseconds_left(deadline) > 0);
+        json_object_put(report);
+        report = report_of(stage, "READY", 1);
+    }
+    assert_int_equal(number(report, "items"), 1);
+    assert_int_equal(number(report, "added"), 1);
+    assert_int_equal(number(report, "removed"), 2);
+    assert_int_equal(number(report, "pids"), 0);
+    assert_int_equal(number(report, "ended"), 1);
+    json_object_put(report);
+    free(before);
+}
+
+static void a_publisher_that_closes_leaves_the_last_table(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    close(stage->publisher.in);
+    stage->publisher.in = -1;
+    assert_int_equal(program_wait(&stage->publisher), 0);
+    struct json_object *report = report_of_loss(stage);
+    check_two(report);
+    json_object_put(report);
+}
+
+static void bytes_that_are_no_list_keep_the_table_and_are_told_once(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    tell(stage, "raw\tno list of cgroups at all, whoever reads it", "generation 2");
+    long deadline = deadline_after(30);
+    while (count_errors(stage, "generation 2 is no list of cgroups") == 0)
+        assert_true(milliseconds_left(deadline) > 0);
+    for (int i = 0; i < 4; i++) {
+        struct json_object *report = next_report(stage);
+        assert_true(has_state(report, "READY"));
+        assert_int_equal(number(report, "generation"), 1);
+        check_two(report);
+        json_object_put(report);
+    }
+    assert_int_equal(count_errors(stage, "generation 2 is no list of cgroups"), 1);
+    tell(stage, "raw\t", "generation 3"); /* no bytes at all are no list either */
+    while (count_errors(stage, "generation 3 is no list of cgroups") == 0)
+        assert_true(milliseconds_left(deadline) > 0);
+    tell(stage, "publish", "generation 4");
+    struct json_object *report = report_of(stage, "READY", 4);
+    check_two(report);
+    assert_int_equal(number(report, "added"), 0);
+    json_object_put(report);
+}
+
+static void names_of_any_bytes_come_out_as_json(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    tell(stage, "add\tq\"u\\o\xFFte\x01\t/\xC3\xA9\xE2\x82/cgroup.procs\t1", "added");
+    tell(stage, "publish", "generation 1");
+    start_plugin(stage);
+    struct json_object *report = report_of(stage, "READY", 1);
+    struct json_object *cgroup = json_object_array_get_idx(get(report, "cgroups"), 0);
+    assert_string_equal(json_object_get_string(get(cgroup, "name")), "q\"u\\o\xEF\xBF\xBDte\x01");
+    assert_string_equal(json_object_get_string(get(cgroup, "path")), "/\xC3\xA9\xEF\xBF\xBD/cgroup.procs");
+    json_object_put(report);
+}
+
+static void a_cgroup_that_vanishes_keeps_its_processes_for_one_line(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    assert_int_equal(unlink(stage->list), 0);
+    long deadline = deadline_after(30);
+    int64_t ended;
+    do {
+        struct json_object *report = next_report(stage);
+        ended = number(report, "ended");
+        assert_int_equal(number(report, "pids"), !ended);
+        json_object_put(report);
+        assert_true(milliseconds_left(deadline) > 0);
+    } while (!ended);
+    write_list(stage, getpid());
+    int64_t started;
+    do {
+        struct json_object *report = next_report(stage);
+        started = number(report, "started");
+        json_object_put(report);
+        assert_true(milliseconds_left(deadline) > 0);
+    } while (!started);
+}
+
+static void count_ends_it_after_so_many_lines(void **state)
+{
+    struct stage *stage = *state;
+    const char *arguments[] = {PLUGIN(stage), "--interval", INTERVAL, "--count", "3", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    for (int i = 0; i < 3; i++) {
+        char *line = program_line(&stage->plugin);
+        assert_string_equal(line, "state=NOT_FOUND incarnation=00000000000000000000000000000000 generation=0 items=0 "
+                                  "pids=0 added=0 removed=0 started=0 ended=0");
+        free(line);
+    }
+    char byte;
+    assert_int_equal(read(stage->plugin.out, &byte, 1), 0);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+}
+
+static void a_signal_ends_the_longest_wait(void **state)
+{
+    struct stage *stage = *state;
+    static const int signals[] = {SIGTERM, SIGINT};
+    start_publisher(stage);
+    publish_two(stage);
+    for (size_t i = 0; i < 2; i++) {
+        const char *arguments[] = {PLUGIN(stage), "--interval", "86400", NULL};
+        program_start(&stage->plugin, stage->errors, arguments);
+        free(program_line(&stage->plugin));
+        program_signal(&stage->plugin, signals[i]);
+        assert_int_equal(program_wait(&stage->plugin), 0);
+        program_end(&stage->plugin);
+    }
+}
+
+static void a_signal_ends_it_while_nobody_reads_its_lines(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    tell(stage, "many\t2000\t/nowhere", "added");
+    tell(stage, "publish", "generation 1");
+    const char *arguments[] = {PLUGIN(stage), "--interval", "0.001", "--json", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    free(program_line(&stage->plugin)); /* more than a pipe holds is on its way now */
+    program_signal(&stage->plugin, SIGTERM);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+}
+
+static void a_signal_ends_it_while_the_publisher_does_not_answer(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    program_signal(&stage->publisher, SIGSTOP);
+    start_plugin(stage);
+    struct json_object *report = next_report(stage);
+    assert_false(has_state(report, "READY"));
+    json_object_put(report);
+    program_signal(&stage->plugin, SIGTERM);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+    program_signal(&stage->publisher, SIGCONT);
+}
+
+static void a_wrong_token_is_told(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    const char *arguments[] = {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--count",
+                               "1",         "--json",    "--token",      "0x8",       NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    struct json_object *report = next_report(stage);
+    assert_true(has_state(report, "AUTH_FAILED"));
+    json_object_put(report);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+    assert_int_equal(count_errors(stage, "NETIPC_AUTH_FAILED"), 1);
+}
+
+static void a_hundred_thousand_cgroups_are_followed(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    tell(stage, "many\t100000\t/nowhere", "added"); /* outgrows the region, and the buffer */
+    tell(stage, "publish", "generation 2");
+    struct json_object *report = report_of(stage, "READY", 2);
+    assert_int_equal(number(report, "items"), 100002);
+    assert_int_equal(number(report, "added"), 100000);
+    assert_int_equal(json_object_array_length(get(report, "cgroups")), 100002);
+    json_object_put(report);
+}
+
+static void a_full_disk_is_an_error(void **state)
+{
+    struct stage *stage = *state;
+    const char *arguments[] = {PLUGIN(stage), NULL};
+    program_start_to(&stage->plugin, stage->errors, "/dev/full", arguments);
+    assert_int_equal(program_wait(&stage->plugin), 52);
+    assert_int_equal(count_errors(stage, "cannot write to stdout: No space left on device"), 1);
+}
+
+static void wrong_usage_is_64_and_names_help(void **state)
+{
+    struct stage *stage = *state;
+    const char *const wrong[][9] = {
+        {EBPF_PLUGIN, NULL},
+        {EBPF_PLUGIN, "--service", "cgroups", NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "1", NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--nonsense", NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--json=yes", NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", NULL},
+        {PLUGIN(stage), "--count=0", NULL},
+        {PLUGIN(stage), "--count=-1", NULL},
+        {PLUGIN(stage), "--count=18446744073709551616", NULL},
+        {PLUGIN(stage), "--interval=0", NULL},
+        {PLUGIN(stage), "--interval=1x", NULL},
+        {PLUGIN(stage), "--interval=", NULL},
+        {PLUGIN(stage), "--interval=nan", NULL},
+        {PLUGIN(stage), "--interval=86401", NULL},
+        {PLUGIN(stage), "--procs-interval=.", NULL},
+        {PLUGIN(stage), "--token=zz", NULL},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        program_start(&stage->plugin, stage->errors, wrong[i]);
+        int status = program_wait(&stage->plugin);
+        if (status != 64 || count_errors(stage, "; try --help\n") != (int)i + 1)
+            fail_msg("case %zu: exit %d", i, status);
+        program_end(&stage->plugin);
+    }
+}
+
+static void wrong_values_are_64_too(void **state)
+{
+    struct stage *stage = *state;
+    const char *const wrong[][8] = {
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "../other", NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--root", stage->run_dir, NULL},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        program_start(&stage->plugin, stage->errors, wrong[i]);
+        assert_int_equal(program_wait(&stage->plugin), 64);
+        program_end(&stage->plugin);
+    }
+    assert_int_equal(count_errors(stage, "NETIPC_INVALID_ARGUMENT"), 1);
+    assert_int_equal(count_errors(stage, "/run/proc: No such file or directory"), 1);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const options[] = {"--help", "--version"};
+    static const char *const begins[] = {"Usage: ebpf.plugin ", "ebpf.plugin 0."};
+    for (size_t i = 0; i < 2; i++) {
+        const char *arguments[] = {EBPF_PLUGIN, options[i], NULL};
+        program_start(&stage->plugin, stage->errors, arguments);
+        char *line = program_line(&stage->plugin);
+        assert_memory_equal(line, begins[i], strlen(begins[i]));
+        free(line);
+        assert_int_equal(program_wait(&stage->plugin), 0);
+        program_end(&stage->plugin);
+    }
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+#define STAGED(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        STAGED(a_plugin_started_first_waits_for_its_publisher),
+        STAGED(a_publisher_that_has_published_nothing_is_not_ready),
+        STAGED(an_empty_snapshot_is_ready_without_items),
+        STAGED(a_new_generation_moves_the_table),
+        STAGED(a_killed_publisher_leaves_the_last_table),
+        STAGED(a_publisher_that_closes_leaves_the_last_table),
+        STAGED(bytes_that_are_no_list_keep_the_table_and_are_told_once),
+        STAGED(names_of_any_bytes_come_out_as_json),
+        STAGED(a_cgroup_that_vanishes_keeps_its_processes_for_one_line),
+        STAGED(count_ends_it_after_so_many_lines),
+        STAGED(a_signal_ends_the_longest_wait),
+        STAGED(a_signal_ends_it_while_nobody_reads_its_lines),
+        STAGED(a_signal_ends_it_while_the_publisher_does_not_answer),
+        STAGED(a_wrong_token_is_told),
+        STAGED(a_hundred_thousand_cgroups_are_followed),
+        STAGED(a_full_disk_is_an_error),
+        STAGED(wrong_usage_is_64_and_names_help),
+        STAGED(wrong_values_are_64_too),
+        STAGED(help_and_version_need_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EBPF_PLUGIN_CENSUS_H
+#define EBPF_PLUGIN_CENSUS_H
+
+#include "tools/ebpf_plugin/procs.h"
+#include "tools/ebpf_plugin/table.h"
+
+/* All processes of a table, each once however many cgroups list it. All zero is empty and valid. */
+struct census {
+    struct procs now;
+    struct procs before;
+    size_t started; /* now and not before, by pid and start time: a pid used again is another process */
+    size_t ended;   /* before and not now */
+};
+
+/* Takes the census of the enabled cgroups of table. False without memory: the last one stays. */
+bool census_take(struct census *census, const struct table *table);
+
+void census_free(struct census *census);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/ebpf_plugin/census.h"
+#include "tools/ebpf_plugin/follow.h"
+#include "tools/ebpf_plugin/notice.h"
+#include "tools/ebpf_plugin/options.h"
+#include "tools/ebpf_plugin/pace.h"
+#include "tools/ebpf_plugin/procs.h"
+#include "tools/ebpf_plugin/report.h"
+#include "tools/ebpf_plugin/table.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct plugin {
+    struct options options;
+    struct pace pace;
+    struct follower follower;
+    struct procs_reader reader;
+    struct table table;
+    struct census census;
+    struct line_buffer line;
+    uint64_t procs_due_ns;
+};
+
+/* False when stopped half-way. */
+static bool read_processes(struct plugin *plugin)
+{
+    uint64_t now = pace_now_ns();
+    bool all = now >= plugin->procs_due_ns;
+    if (all)
+        plugin->procs_due_ns = now + plugin->options.procs_interval_ns;
+    for (size_t i = 0; i < plugin->table.count; i++) {
+        struct cgroup *cgroup = &plugin->table.cgroups[i];
+        if (!cgroup->enabled || (!all && cgroup->procs.read))
+            continue;
+        if (pace_stopped(&plugin->pace))
+            return false;
+        enum procs_result result = procs_refresh(&plugin->reader, &cgroup->procs, cgroup->path);
+        if (result == PROCS_KEPT && plugin->options.verbose)
+            notice("%s cannot be read, its %zu processes stay for one more reading", cgroup->path, cgroup->procs.count);
+    }
+    if (!census_take(&plugin->census, &plugin->table))
+        notice("no memory to count processes; the last count stays");
+    return true;
+}
+
+/* One refresh and its line. False ends the program, with the status in *result. */
+static bool print_line(struct plugin *plugin, int *result)
+{
+    struct table_diff diff;
+    struct report report = {.table = &plugin->table, .diff = &diff, .census = &plugin->census};
+    report.state = follower_step(&plugin->follower, &plugin->table, &diff);
+    *result = 0;
+    if (!read_processes(plugin))
+        return false;
+    if (!(plugin->options.json ? report_json : report_text)(&report, &plugin->line)) {
+        notice("no memory for a line of %zu cgroups; give the program more, or have less published",
+               plugin->table.count);
+        *result = NETIPC_NO_MEMORY;
+        return false;
+    }
+    if (!pace_write(&plugin->pace, STDOUT_FILENO, plugin->line.text, plugin->line.length)) {
+        if (errno) {
+            notice("cannot write to stdout: %s", strerror(errno));
+            *result = NETIPC_SYSTEM;
+        }
+        return false;
+    }
+    return true;
+}
+
+static int run(struct plugin *plugin)
+{
+    int result = 0;
+    for (uint64_t lines = 1; print_line(plugin, &result); lines++) {
+        if (lines == plugin->options.count || !pace_wait(&plugin->pace))
+            break;
+    }
+    return result;
+}
+
+static int open_and_run(struct plugin *plugin)
+{
+    if (!procs_reader_open(&plugin->reader, plugin->options.root)) {
+        notice("%s/proc: %s; --root takes the directory that holds the host's proc and sys", plugin->options.root,
+               strerror(errno));
+        return EXIT_USAGE;
+    }
+    netipc_status status = follower_open(&plugin->follower, &plugin->options);
+    if (status != NETIPC_OK)
+        notice_status(status, "cannot follow service %s in %s", plugin->options.service, plugin->options.run_dir);
+    int result = status == NETIPC_INVALID_ARGUMENT ? EXIT_USAGE : (int)status;
+    if (status == NETIPC_OK) {
+        result = run(plugin);
+        follower_close(&plugin->follower);
+    }
+    procs_reader_close(&plugin->reader);
+    table_free(&plugin->table);
+    census_free(&plugin->census);
+    line_buffer_free(&plugin->line);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct plugin plugin = {0};
+    enum options_result parsed = options_parse(argc, argv, &plugin.options);
+    if (parsed != OPTIONS_RUN)
+        return parsed == OPTIONS_DONE ? 0 : EXIT_USAGE;
+    if (!pace_open(&plugin.pace, plugin.options.interval_ns)) {
+        notice("signals cannot be set up: %s", strerror(errno));
+        return NETIPC_SYSTEM;
+    }
+    int result = open_and_run(&plugin);
+    pace_close(&plugin.pace);
+    return result;
+}
