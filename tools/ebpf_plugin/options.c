@@ -16,8 +16,8 @@ static const char help[] =
     "new snapshot is there, reads the processes of every enabled cgroup and prints one line a refresh.\n"
     "Needs no publisher to start with, and keeps its last table when the publisher goes away.\n"
     "\n"
-    "  --run-dir DIR         directory of the publisher's socket\n"
-    "  --service NAME        the publisher's service\n"
+    "  --run-dir DIR         directory of the publisher's socket; default $NETDATA_RUN_DIR, else /run/netdata\n"
+    "  --service NAME        the publisher's service; default cgroups-snapshot\n"
     "  --token N             what the publisher asks for; decimal or 0x...; default 0\n"
     "  --interval S          seconds between two lines, from 0.001 to 86400; default 1\n"
     "  --procs-interval S    seconds between two readings of all processes, from 0 to 86400;\n"
@@ -140,7 +140,11 @@ static enum options_result set(struct options *options, int option, const char *
 
 enum options_result options_parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.root = "", .interval_ns = UINT64_C(1000000000)};
+    const char *agent = getenv("NETDATA_RUN_DIR");
+    *options = (struct options){.run_dir = agent && *agent ? agent : "/run/netdata",
+                                .service = "cgroups-snapshot",
+                                .root = "",
+                                .interval_ns = UINT64_C(1000000000)};
     opterr = 0; /* our own words */
     for (;;) {
         int current = optind;
@@ -157,9 +161,5 @@ enum options_result options_parse(int argc, char **argv, struct options *options
     }
     if (optind < argc)
         return wrong("only options are taken, not", argv[optind]);
-    if (!options->run_dir)
-        return wrong("--run-dir is missing: the directory that cgroups.plugin was given", NULL);
-    if (!options->service)
-        return wrong("--service is missing: the service name that cgroups.plugin was given", NULL);
     return OPTIONS_RUN;
 }

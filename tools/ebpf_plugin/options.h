@@ -25,7 +25,7 @@ enum options_result {
     OPTIONS_WRONG /* the reason is on stderr: exit EXIT_USAGE */
 };
 
-/* Strings in *options point into argv. */
+/* Strings in *options point into argv and the environment. */
 enum options_result options_parse(int argc, char **argv, struct options *options);
 
 #endif

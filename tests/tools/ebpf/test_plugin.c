@@ -508,9 +508,6 @@ static void wrong_usage_is_64_and_names_help(void **state)
 {
     struct stage *stage = *state;
     const char *const wrong[][9] = {
-        {EBPF_PLUGIN, NULL},
-        {EBPF_PLUGIN, "--service", "cgroups", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, NULL},
         {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "1", NULL},
         {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--nonsense", NULL},
         {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--json=yes", NULL},
@@ -533,6 +530,20 @@ static void wrong_usage_is_64_and_names_help(void **state)
             fail_msg("case %zu: exit %d", i, status);
         program_end(&stage->plugin);
     }
+}
+
+/* The agent's environment names the directory for both plugins. */
+static void the_run_directory_of_the_environment_is_the_default(void **state)
+{
+    struct stage *stage = *state;
+    assert_int_equal(setenv("NETDATA_RUN_DIR", stage->run_dir, 1), 0);
+    const char *arguments[] = {EBPF_PLUGIN, "--count", "1", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    assert_int_equal(unsetenv("NETDATA_RUN_DIR"), 0);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+    char expected[160];
+    snprintf(expected, sizeof expected, "not attached to service cgroups-snapshot in %s,", stage->run_dir);
+    assert_int_equal(count_errors(stage, expected), 1);
 }
 
 static void wrong_values_are_64_too(void **state)
@@ -589,6 +600,7 @@ int main(void)
         STAGED(a_hundred_thousand_cgroups_are_followed),
         STAGED(a_full_disk_is_an_error),
         STAGED(wrong_usage_is_64_and_names_help),
+        STAGED(the_run_directory_of_the_environment_is_the_default),
         STAGED(wrong_values_are_64_too),
         STAGED(help_and_version_need_nothing_else),
     };
