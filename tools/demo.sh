@@ -91,12 +91,20 @@ sleepers=()
 hierarchies=() # mount points that the publisher walks, and that our cgroups are made in
 mounts=()      # of all cgroup hierarchies
 
+# Kills a child of ours and waits for it; without the shell's own remark about it.
+kill_child()
+{
+    {
+        kill -KILL "$1"
+        wait "$1"
+    } 2>/dev/null || true
+}
+
 stop_children()
 {
     local pid
     for pid in $publisher $subscriber "${sleepers[@]}"; do
-        kill -KILL "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
+        kill_child "$pid"
     done
     publisher='' subscriber='' sleepers=()
 }
@@ -321,7 +329,7 @@ agree()
     local began=${EPOCHREALTIME/[.,]/} ended
     say "  $1"
     if ! within agree_now; then
-        say "The directories hold:" "$expected" "ebpf.plugin reports:" "$reported" >&2
+        printf '%s:\n%s\n' 'The directories hold' "$expected" 'ebpf.plugin reports' "$reported" >&2
         fail "no agreement within $patience s after: $1"
     fi
     ended=${EPOCHREALTIME/[.,]/}
@@ -343,7 +351,7 @@ agree_anew()
 host_agree()
 {
     within host_agrees_now || {
-        say "reported and not there: $unknown" "there and not reported: $missing" >&2
+        printf '%s:\n%s\n' 'Reported and not there' "$unknown" 'There and not reported' "$missing" >&2
         fail "the whole host does not agree within $patience s"
     }
     checks=$((checks + 1))
@@ -388,8 +396,7 @@ start_sleeper()
 end_sleeper()
 {
     local pid rest=()
-    kill -KILL "$1"
-    wait "$1" 2>/dev/null || true
+    kill_child "$1"
     for pid in "${sleepers[@]}"; do
         [ "$pid" = "$1" ] || rest+=("$pid")
     done
@@ -479,8 +486,7 @@ agree_anew 'removed web/worker and made cache (1 process): as many cgroups, but 
 say 'cgroups.plugin is killed (SIGKILL):'
 incarnation=$(jq -r .incarnation <<<"$report")
 table=$(plugin_view)
-kill -KILL "$publisher"
-wait "$publisher" 2>/dev/null || true
+kill_child "$publisher"
 publisher=''
 within lost || fail 'ebpf.plugin did not notice the death of cgroups.plugin'
 [ "$(plugin_view)" = "$table" ] || fail 'ebpf.plugin lost its table when cgroups.plugin died'
