@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,17 +90,18 @@ static void tell(struct stage *stage, const char *order, const char *answer)
 }
 
 /* A cgroup whose only process is this test. */
-static void add_ours(struct stage *stage)
+static void add_ours(struct stage *stage, const char *name, int enabled)
 {
     char order[160];
-    snprintf(order, sizeof order, "add\tours\t%s\t1", stage->list);
+    snprintf(order, sizeof order, "add\t%s\t%s\t%d", name, stage->list, enabled);
     tell(stage, order, "added");
 }
 
+/* The other would have the same process, if it were enabled. */
 static void publish_two(struct stage *stage)
 {
-    add_ours(stage);
-    tell(stage, "add\tother\t/nowhere/cgroup.procs\t0", "added");
+    add_ours(stage, "ours", 1);
+    add_ours(stage, "other", 0);
     tell(stage, "publish", "generation 1");
 }
 
@@ -271,7 +273,7 @@ static void a_new_generation_moves_the_table(void **state)
     json_object_put(report);
 
     tell(stage, "reset", "reset");
-    add_ours(stage);
+    add_ours(stage, "ours", 1);
     tell(stage, "add\tnew\t/new/cgroup.procs\t1", "added");
     tell(stage, "publish", "generation 2");
     report = report_of(stage, "READY", 2);
@@ -438,6 +440,20 @@ static void a_signal_ends_the_longest_wait(void **state)
     }
 }
 
+/* Until nothing has been added to a pipe for a while. */
+static void wait_until_full(int fd)
+{
+    long deadline = deadline_after(30);
+    int before = -1;
+    int now = 0;
+    while (now == 0 || now != before) {
+        assert_true(milliseconds_left(deadline) > 0);
+        before = now;
+        usleep(200000);
+        assert_int_equal(ioctl(fd, FIONREAD, &now), 0);
+    }
+}
+
 static void a_signal_ends_it_while_nobody_reads_its_lines(void **state)
 {
     struct stage *stage = *state;
@@ -446,7 +462,8 @@ static void a_signal_ends_it_while_nobody_reads_its_lines(void **state)
     tell(stage, "publish", "generation 1");
     const char *arguments[] = {PLUGIN(stage), "--interval", "0.001", "--json", NULL};
     program_start(&stage->plugin, stage->errors, arguments);
-    free(program_line(&stage->plugin)); /* more than a pipe holds is on its way now */
+    free(program_line(&stage->plugin));
+    wait_until_full(stage->plugin.out);
     program_signal(&stage->plugin, SIGTERM);
     assert_int_equal(program_wait(&stage->plugin), 0);
 }

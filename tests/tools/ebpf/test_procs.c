@@ -3,6 +3,7 @@
 #include "tools/ebpf_plugin/procs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -192,15 +193,37 @@ static void what_is_no_regular_file_is_not_read(void **state)
     struct place *place = *state;
     assert_int_equal(mkfifo(place->list, 0600), 0); /* would block an ordinary open */
     assert_int_equal(refresh(place), PROCS_LOST);
-    static const char *paths[] = {"", "/", "/dev/zero", "proc/self/stat", "/proc/self"};
+    static const char *paths[] = {"", "/", "/dev/zero", "/proc/self"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         assert_int_equal(procs_refresh(&place->reader, &place->procs, paths[i]), PROCS_LOST);
-    char *endless = malloc(100001);
-    assert_non_null(endless);
-    memset(endless, '/', 100000);
-    endless[100000] = '\0';
-    assert_int_equal(procs_refresh(&place->reader, &place->procs, endless), PROCS_LOST);
-    free(endless);
+}
+
+static void a_relative_path_is_not_read(void **state)
+{
+    struct place *place = *state;
+    char before[PATH_MAX];
+    write_text(place->list, "1\n");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(place->directory), 0);
+    assert_int_equal(procs_refresh(&place->reader, &place->procs, "cgroup.procs"), PROCS_LOST);
+    assert_int_equal(chdir(before), 0);
+}
+
+/* Cut to what the system takes, this one would be the name of the list. */
+static void a_path_that_is_too_long_is_not_cut(void **state)
+{
+    struct place *place = *state;
+    write_text(place->list, "1\n");
+    char path[PATH_MAX + 1];
+    size_t length = strlen(place->list);
+    memset(path, '/', PATH_MAX - 1 - length);
+    memcpy(path + PATH_MAX - 1 - length, place->list, length);
+    path[PATH_MAX - 1] = '\0';
+    assert_int_equal(procs_refresh(&place->reader, &place->procs, path), PROCS_READ);
+    procs_free(&place->procs);
+    path[PATH_MAX - 1] = '2';
+    path[PATH_MAX] = '\0';
+    assert_int_equal(procs_refresh(&place->reader, &place->procs, path), PROCS_LOST);
 }
 
 static void a_list_that_is_no_list_of_pids_is_not_taken(void **state)
@@ -233,17 +256,38 @@ static void a_long_list_is_read_whole(void **state)
     end_sleeper(sleeper);
 }
 
-/* With a /proc of our own, where a pid can be given to another process at will. */
+/* The stat of a process in a /proc of our own below the place. */
+static void write_stat(const struct place *place, int pid, int start)
+{
+    char path[160];
+    char text[160];
+    snprintf(path, sizeof path, "%s/proc", place->directory);
+    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+    snprintf(path, sizeof path, "%s/proc/%d", place->directory, pid);
+    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+    snprintf(path, sizeof path, "%s/proc/%d/stat", place->directory, pid);
+    snprintf(text, sizeof text, "%d (any) " FIELDS_3_TO_21 " %d 19\n", pid, start);
+    write_text(path, text);
+}
+
+static void a_process_outside_of_the_pid_namespace_is_left_out(void **state)
+{
+    struct place *place = *state;
+    write_stat(place, 0, 1000);
+    write_stat(place, 77, 1000);
+    write_text(place->list, "0\n77\n0\n");
+    struct procs_reader reader;
+    assert_true(procs_reader_open(&reader, place->directory));
+    assert_int_equal(procs_refresh(&reader, &place->procs, "/cgroup.procs"), PROCS_READ);
+    assert_int_equal(place->procs.count, 1);
+    assert_int_equal(place->procs.list[0].pid, 77);
+    procs_reader_close(&reader);
+}
+
 static void a_pid_used_again_is_another_process(void **state)
 {
     struct place *place = *state;
-    char path[160];
-    snprintf(path, sizeof path, "%s/proc", place->directory);
-    assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/proc/77", place->directory);
-    assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/proc/77/stat", place->directory);
-    write_text(path, "77 (first) " FIELDS_3_TO_21 " 1000 19\n");
+    write_stat(place, 77, 1000);
     write_text(place->list, "77\n");
 
     struct procs_reader reader;
@@ -261,7 +305,7 @@ static void a_pid_used_again_is_another_process(void **state)
     assert_true(census_take(&census, &table));
     assert_int_equal(census.started + census.ended, 0);
 
-    write_text(path, "77 (second) " FIELDS_3_TO_21 " 2000 19\n");
+    write_stat(place, 77, 2000);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(procs_refresh(&reader, &cgroups[i].procs, "/cgroup.procs"), PROCS_READ);
     assert_true(census_take(&census, &table));
@@ -295,8 +339,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_vanished_cgroup_keeps_its_processes_for_one_reading, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cgroup_never_read_has_nothing_to_keep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_relative_path_is_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_path_that_is_too_long_is_not_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_list_that_is_no_list_of_pids_is_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_list_is_read_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_outside_of_the_pid_namespace_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pid_used_again_is_another_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_root_without_proc_is_refused, set_up, tear_down),
     };
