@@ -4,13 +4,16 @@
 #include "tools/cgroups_plugin/mountinfo.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 static const char TOP[] = "/sys/fs/cgroup";
+static const char CONTROLLERS_FILE[] = "cgroup.controllers"; /* only v2 has it */
 
 enum { CPUACCT, BLKIO, MEMORY, CPUSET, DEVICES, CONTROLLERS };
 
@@ -35,6 +38,13 @@ static bool is_directory(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool has_file(const char *directory, const char *file)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", directory, file);
+    return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
 }
 
 static bool below_top(const char *point)
@@ -93,6 +103,26 @@ static bool read_mountinfo(const struct search *search, struct mountinfo *info, 
     return true;
 }
 
+/* Keeps <top>/<name> as *kept when it is a directory, with this file in it unless file is NULL. */
+static bool keep_directory(const struct search *search, const char **kept, const char *name, const char *file)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", search->top, name);
+    if (length < 0 || (size_t)length >= sizeof path || !is_directory(path) || (file != NULL && !has_file(path, file)))
+        return true;
+    *kept = arena_text(search->texts, path, (size_t)length);
+    return *kept != NULL;
+}
+
+static bool keep_directories(struct search *search)
+{
+    for (int i = 0; i < CONTROLLERS; i++) {
+        if (!keep_directory(search, &search->mounts.v1[i], controllers[i], NULL))
+            return false;
+    }
+    return keep_directory(search, &search->mounts.unified, "unified", CONTROLLERS_FILE);
+}
+
 static bool find_mounts(struct search *search, struct failure *failure)
 {
     struct mountinfo info = {0};
@@ -103,29 +133,14 @@ static bool find_mounts(struct search *search, struct failure *failure)
     for (size_t at = 0; done && mountinfo_next(&info, &at, &mount);)
         done = keep_if_cgroup(search, &mount);
     mountinfo_free(&info);
-    return done || fail_errno(failure, ENOMEM, "mountinfo");
+    if (done && !search->mounts.any)
+        done = keep_directories(search);
+    return done || fail_errno(failure, ENOMEM, "%s", search->top);
 }
 
-/* NULL with *failure untouched: there is none. */
-static const char *directory_of_top(const struct search *search, const char *name)
+static bool take_v1(struct hierarchy *hierarchy, const struct search *search)
 {
-    char *slash = arena_join(search->texts, search->top, "/");
-    char *path = slash == NULL ? NULL : arena_join(search->texts, slash, name);
-    return path != NULL && is_directory(path) ? path : NULL;
-}
-
-static bool has_file(const struct search *search, const char *directory, const char *file)
-{
-    char *path = arena_join(search->texts, directory, file);
-    return path != NULL && access(path, F_OK) == 0;
-}
-
-static bool take_v1(struct hierarchy *hierarchy, struct search *search)
-{
-    const char **v1 = search->mounts.v1;
-    for (int i = 0; i < CONTROLLERS && !search->mounts.any; i++)
-        v1[i] = directory_of_top(search, controllers[i]);
-
+    const char *const *v1 = search->mounts.v1;
     for (int i = CPUACCT; i <= MEMORY; i++) {
         if (v1[i] == NULL)
             continue;
@@ -148,11 +163,6 @@ static bool take_v1(struct hierarchy *hierarchy, struct search *search)
 static bool take_v2(struct hierarchy *hierarchy, const struct search *search)
 {
     const char *mount = search->top_is_v2 ? search->top : search->mounts.unified;
-    if (mount == NULL && !search->mounts.any) {
-        mount = directory_of_top(search, "unified");
-        if (mount != NULL && !has_file(search, mount, "/cgroup.controllers"))
-            mount = NULL;
-    }
     if (mount == NULL)
         return false;
     hierarchy->unified = true;
@@ -161,7 +171,7 @@ static bool take_v2(struct hierarchy *hierarchy, const struct search *search)
     return true;
 }
 
-static bool take_chosen(struct hierarchy *hierarchy, struct search *search, enum hierarchy_choice choice,
+static bool take_chosen(struct hierarchy *hierarchy, const struct search *search, enum hierarchy_choice choice,
                         struct failure *failure)
 {
     switch (choice) {
@@ -195,7 +205,7 @@ bool hierarchy_find(struct hierarchy *hierarchy, const char *root, enum hierarch
     } else if (statfs(search.top, &fs) != 0) {
         fail_errno(failure, errno, "mount the cgroup file system or give another --root; %s", search.top);
     } else {
-        search.top_is_v2 = fs.f_type == CGROUP2_SUPER_MAGIC || has_file(&search, search.top, "/cgroup.controllers");
+        search.top_is_v2 = fs.f_type == CGROUP2_SUPER_MAGIC || has_file(search.top, CONTROLLERS_FILE);
         found = find_mounts(&search, failure) && take_chosen(hierarchy, &search, choice, failure);
     }
     if (!found)
