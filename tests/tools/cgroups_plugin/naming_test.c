@@ -163,7 +163,7 @@ static void expect_names(const struct example *examples, size_t count, bool serv
     }
 }
 
-#define EXPECT_NAMES(examples, service) expect_names(examples, sizeof examples / sizeof examples[0], service)
+#define EXPECT_NAMES(examples, service) expect_names(examples, sizeof(examples) / sizeof((examples)[0]), service)
 
 static void containers_are_named_by_the_first_digits_of_their_ids(void **state)
 {
@@ -221,7 +221,7 @@ static void a_long_service_keeps_its_name(void **state)
     char id[512] = "/system.slice/", wanted[512] = "systemd_";
     memset(id + strlen(id), 's', 240);
     memset(wanted + strlen(wanted), 's', 240);
-    strcat(id, ".service");
+    memcpy(id + strlen(id), ".service", sizeof ".service");
     assert_true(name_of_cgroup(&naming, id, true));
     assert_string_equal(naming.text, wanted);
     free(naming.text);

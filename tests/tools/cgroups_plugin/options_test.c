@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +19,14 @@ enum { ARGUMENTS = 12 };
 /* Parses the words, the last of them followed by NULL. Options point into the words until the next call. */
 static enum options_result parse(struct options *options, struct failure *failure, const char *const *words)
 {
-    static char copies[ARGUMENTS + 1][64];
-    char *arguments[ARGUMENTS + 2] = {strcpy(copies[0], "cgroups.plugin")};
+    static char copies[ARGUMENTS + 1][64] = {"cgroups.plugin"};
+    char *arguments[ARGUMENTS + 2] = {copies[0]};
     int count = 1;
     for (; words[count - 1] != NULL; count++) {
         assert_in_range(count, 1, ARGUMENTS);
-        assert_in_range(strlen(words[count - 1]), 0, sizeof copies[0] - 1);
-        arguments[count] = strcpy(copies[count], words[count - 1]);
+        int length = snprintf(copies[count], sizeof copies[count], "%s", words[count - 1]);
+        assert_in_range(length, 0, sizeof copies[count] - 1);
+        arguments[count] = copies[count];
     }
     *failure = (struct failure){0};
     return options_parse(options, count, arguments, "/default/run", failure);
@@ -104,7 +106,7 @@ static void a_root_is_made_absolute(void **state)
 
     char wanted[4200];
     assert_non_null(getcwd(wanted, 4096));
-    strcat(wanted, "/host");
+    memcpy(wanted + strlen(wanted), "/host", sizeof "/host");
     assert_int_equal(PARSE(&options, &failure, "--root", "host"), OPTIONS_RUN);
     assert_string_equal(options.root, wanted);
     options_free(&options);

@@ -61,9 +61,9 @@ static void follow_a_cgroup(const char *top, const char *hierarchy)
     assert_int_equal(fclose(procs), 0);
     procs = fopen(item.path, "re");
     assert_non_null(procs);
-    int pid = 0;
-    assert_int_equal(fscanf(procs, "%d", &pid), 1);
-    assert_int_equal(pid, member);
+    char line[32];
+    assert_non_null(fgets(line, sizeof line, procs));
+    assert_int_equal(strtol(line, NULL, 10), member);
     fclose(procs);
 
     kill(member, SIGKILL);
