@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TESTS_TOOLS_EBPF_PROGRAM_H
-#define TESTS_TOOLS_EBPF_PROGRAM_H
+#ifndef TESTS_TOOLS_EBPF_PLUGIN_PROGRAM_H
+#define TESTS_TOOLS_EBPF_PLUGIN_PROGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

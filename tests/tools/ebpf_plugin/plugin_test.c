@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ebpf.plugin as a program, against a publisher that is another program. */
-#include "tests/tools/ebpf/program.h"
+#include "tests/tools/ebpf_plugin/program.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/tools/ebpf/program.h"
+#include "tests/tools/ebpf_plugin/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
