@@ -58,9 +58,16 @@ enum netipc_packet_result netipc_packet_send(int socket, const void *packet, siz
 static enum netipc_packet_result receive(int socket, struct msghdr *message, size_t *length)
 {
     ssize_t got;
-    do
+    bool reset = false;
+    for (;;) {
         got = recvmsg(socket, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
-    while (got < 0 && errno == EINTR);
+        /* A peer that closed without having read everything: the kernel says so once, ahead of what that peer had sent
+         * before. What it said last, a refusal for instance, is still there to be read. */
+        if (got < 0 && errno == ECONNRESET && !reset)
+            reset = true;
+        else if (got >= 0 || errno != EINTR)
+            break;
+    }
     if (got < 0)
         return result_of_errno();
     *length = (size_t)got;
