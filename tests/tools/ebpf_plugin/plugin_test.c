@@ -408,6 +408,43 @@ static void a_cgroup_that_vanishes_keeps_its_processes_for_one_line(void **state
     } while (!started);
 }
 
+static void between_readings_only_new_cgroups_are_read(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    const char *arguments[] = {PLUGIN(stage), "--interval", INTERVAL, "--procs-interval", "86400", "--json", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    json_object_put(report_of(stage, "READY", 1));
+    write_list(stage, stage->publisher.pid);
+    for (int i = 0; i < 3; i++) {
+        struct json_object *report = next_report(stage);
+        check_two(report);
+        json_object_put(report);
+    }
+    add_ours(stage, "new", 1);
+    tell(stage, "publish", "generation 2");
+    struct json_object *report = report_of(stage, "READY", 2);
+    assert_int_equal(number(report, "pids"), 2); /* the old one's as they were, and the new one's */
+    json_object_put(report);
+}
+
+static void a_root_stands_in_front_of_paths_and_proc(void **state)
+{
+    struct stage *stage = *state;
+    char proc[96];
+    snprintf(proc, sizeof proc, "%s/proc", stage->directory);
+    assert_int_equal(symlink("/proc", proc), 0);
+    start_publisher(stage);
+    tell(stage, "add\tours\t/cgroup.procs\t1", "added");
+    tell(stage, "publish", "generation 1");
+    const char *arguments[] = {PLUGIN(stage), "--root", stage->directory, "--json", "--count", "1", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    struct json_object *report = next_report(stage);
+    assert_int_equal(number(report, "pids"), 1);
+    json_object_put(report);
+}
+
 static void count_ends_it_after_so_many_lines(void **state)
 {
     struct stage *stage = *state;
@@ -609,6 +646,8 @@ int main(void)
         STAGED(bytes_that_are_no_list_keep_the_table_and_are_told_once),
         STAGED(names_of_any_bytes_come_out_as_json),
         STAGED(a_cgroup_that_vanishes_keeps_its_processes_for_one_line),
+        STAGED(between_readings_only_new_cgroups_are_read),
+        STAGED(a_root_stands_in_front_of_paths_and_proc),
         STAGED(count_ends_it_after_so_many_lines),
         STAGED(a_signal_ends_the_longest_wait),
         STAGED(a_signal_ends_it_while_nobody_reads_its_lines),
