@@ -192,7 +192,7 @@ static void a_failed_scan_keeps_the_last_snapshot_and_is_said_once(void **state)
 static void a_snapshot_over_the_ceiling_is_refused_and_the_old_one_stays(void **state)
 {
     struct fixture *fixture = *state;
-    char name[64];
+    char name[128];
     START(fixture, "--interval", "0.02", "--capacity", "4096", "--ceiling", "131072");
     follower_read_above(&fixture->follower, 0);
     for (int i = 0; i < 1000; i++) {
