@@ -52,6 +52,9 @@ static netipc_status open_directory(const char *run_dir, uint32_t mode, int *dir
             made = true;
         else if (errno != EEXIST)
             return netipc_fail_errno(errno, "make the run directory %s", run_dir);
+        /* A umask can take even its owner's permissions from a new directory, and then nobody could open it. */
+        if (made && fchmodat(AT_FDCWD, run_dir, mode & 0700, AT_SYMLINK_NOFOLLOW) < 0)
+            return netipc_fail_errno(errno, "set the mode of the run directory %s", run_dir);
         fd = open(run_dir, flags);
     }
     if (fd < 0)
