@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_PUBLISH_PEER_H
+#define TESTS_PUBLISH_PEER_H
+
+/*
+ * The peer: a process that is a publisher or a subscriber, uses nothing but the public headers, and does what its
+ * standard input says. A command is a line, and so is its answer, which consists of numbers. It ends with its input.
+ *
+ *     publish_peer publisher  RUN_DIR SERVICE
+ *     publish_peer subscriber RUN_DIR SERVICE
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PEER_ARGUMENTS = 4 };
+
+/* The next command and its numbers; those not given are 0. false at the end of input. */
+bool peer_command(char name[32], uint64_t arguments[PEER_ARGUMENTS]);
+
+/* Whether a further line, or the end, is there to be read. */
+bool peer_is_called(void);
+
+void peer_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says what is wrong on the standard error and ends the process. */
+_Noreturn void peer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int peer_publisher(const char *run_dir, const char *service);
+int peer_subscriber(const char *run_dir, const char *service);
+
+#endif

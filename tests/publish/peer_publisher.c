@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/publish/peer.h"
+
+#include <netipc/publisher.h>
+
+#include "tests/publish/pattern.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+struct peer {
+    netipc_publisher_config config;
+    netipc_publisher *publisher;
+    uint64_t generation;
+};
+
+/* open SLOTS CAPACITY CEILING → status */
+static void open_publisher(struct peer *peer, const uint64_t *arguments)
+{
+    peer->config.slots = (uint32_t)arguments[0];
+    peer->config.capacity = arguments[1];
+    if (arguments[2] != 0)
+        peer->config.ceiling = arguments[2];
+    peer->generation = 0;
+    netipc_status status = netipc_publisher_open(&peer->config, &peer->publisher);
+    peer_answer("%d", (int)status);
+}
+
+/* Built in place, as its bytes depend on the generation that they will have. */
+static netipc_status publish(struct peer *peer, uint64_t length)
+{
+    void *data;
+    size_t capacity;
+    netipc_status status = netipc_publish_begin(peer->publisher, length, &data, &capacity);
+    if (status != NETIPC_OK)
+        return status;
+    pattern_fill(data, length, peer->generation + 1);
+    status = netipc_publish_commit(peer->publisher, length, NULL);
+    if (status == NETIPC_OK)
+        peer->generation++;
+    return status;
+}
+
+static void answer_published(const struct peer *peer, netipc_status status)
+{
+    peer_answer("%d %" PRIu64, (int)status, peer->generation);
+}
+
+/* publish LENGTH COUNT → status generation */
+static void publish_some(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_status status = NETIPC_OK;
+    for (uint64_t i = 0; i < arguments[1] && status == NETIPC_OK; i++)
+        status = publish(peer, arguments[0]);
+    answer_published(peer, status);
+}
+
+/* flat_out MOST: without pause, until the next line comes; that is answered: → status generation */
+static void publish_flat_out(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_status status = NETIPC_OK;
+    while (status == NETIPC_OK && !peer_is_called())
+        for (int i = 0; i < 64 && status == NETIPC_OK; i++)
+            status = publish(peer, pattern_varied_length(peer->generation + 1, arguments[0]));
+    char name[32];
+    uint64_t ignored[PEER_ARGUMENTS];
+    peer_command(name, ignored);
+    answer_published(peer, status);
+}
+
+/* double FROM TO TIMES: lengths that double, each so many times → status generation */
+static void publish_doubling(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_status status = NETIPC_OK;
+    for (uint64_t length = arguments[0]; length <= arguments[1] && status == NETIPC_OK; length *= 2)
+        for (uint64_t i = 0; i < arguments[2] && status == NETIPC_OK; i++)
+            status = publish(peer, length);
+    answer_published(peer, status);
+}
+
+/* mark LENGTH COUNT: publishes between two calls of getppid(), for who counts system calls → status generation */
+static void publish_marked(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_status status = NETIPC_OK;
+    (void)getppid();
+    for (uint64_t i = 0; i < arguments[1] && status == NETIPC_OK; i++)
+        status = publish(peer, arguments[0]);
+    (void)getppid();
+    answer_published(peer, status);
+}
+
+/* fork: a child that does nothing but hold all descriptors until the input ends → pid */
+static void fork_holder(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct pollfd input = {.fd = STDIN_FILENO};
+        while ((input.revents & POLLHUP) == 0)
+            poll(&input, 1, -1);
+        _exit(0);
+    }
+    peer_answer("%d", (int)child);
+}
+
+/* stats → publications wakes_sent wakes_saved attached ordinal capacity */
+static void tell_stats(const struct peer *peer)
+{
+    netipc_publisher_info info = {.size = sizeof info};
+    if (netipc_publisher_stats(peer->publisher, &info) != NETIPC_OK)
+        peer_fail("no stats");
+    peer_answer("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, info.publications,
+                info.wakes_sent, info.wakes_saved, info.attached, info.ordinal, info.capacity);
+}
+
+int peer_publisher(const char *run_dir, const char *service)
+{
+    struct peer peer = {0};
+    netipc_publisher_config_init(&peer.config);
+    peer.config.run_dir = run_dir;
+    peer.config.service = service;
+    char name[32];
+    uint64_t arguments[PEER_ARGUMENTS];
+    while (peer_command(name, arguments)) {
+        if (strcmp(name, "open") == 0)
+            open_publisher(&peer, arguments);
+        else if (strcmp(name, "publish") == 0)
+            publish_some(&peer, arguments);
+        else if (strcmp(name, "flat_out") == 0)
+            publish_flat_out(&peer, arguments);
+        else if (strcmp(name, "double") == 0)
+            publish_doubling(&peer, arguments);
+        else if (strcmp(name, "mark") == 0)
+            publish_marked(&peer, arguments);
+        else if (strcmp(name, "fork") == 0)
+            fork_holder();
+        else if (strcmp(name, "stats") == 0)
+            tell_stats(&peer);
+        else if (strcmp(name, "close") == 0) {
+            netipc_publisher_close(peer.publisher);
+            peer.publisher = NULL;
+            peer_answer("0");
+        } else {
+            peer_fail("a publisher cannot %s", name);
+        }
+    }
+    netipc_publisher_close(peer.publisher);
+    return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/publish/peer.h"
+
+#include <netipc/subscriber.h>
+
+#include "tests/publish/patience.h"
+#include "tests/publish/pattern.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_S = 60 };
+
+struct peer {
+    netipc_subscriber *subscriber;
+    unsigned char *buffer;
+    size_t capacity;
+    netipc_snapshot_info latest; /* as last read */
+    uint64_t reads, bad;         /* bad: bytes that are not those of their generation, or generations that go back */
+};
+
+/* open GRACE_MS SPIN_NS MAX_REGION_SIZE → status */
+static void open_subscriber(struct peer *peer, const char *run_dir, const char *service, const uint64_t *arguments)
+{
+    netipc_subscriber_config config;
+    netipc_subscriber_config_init(&config);
+    config.run_dir = run_dir;
+    config.service = service;
+    config.connect_timeout_ns = patience_ns(PATIENCE_S);
+    config.reconnect_ns = 5000000;
+    config.grace_ns = arguments[0] * 1000000;
+    config.spin_ns = arguments[1];
+    if (arguments[2] != 0)
+        config.max_region_size = arguments[2];
+    peer_answer("%d", (int)netipc_subscriber_open(&config, &peer->subscriber));
+}
+
+static netipc_status read_with_room(struct peer *peer, netipc_snapshot_info *info)
+{
+    for (;;) {
+        *info = (netipc_snapshot_info){.size = sizeof *info};
+        netipc_status status = netipc_subscriber_read(peer->subscriber, peer->buffer, peer->capacity, info);
+        if (status != NETIPC_TOO_SMALL)
+            return status;
+        free(peer->buffer);
+        peer->capacity = info->length * 2;
+        peer->buffer = malloc(peer->capacity);
+        if (peer->buffer == NULL)
+            peer_fail("no memory for %zu bytes", peer->capacity);
+    }
+}
+
+static netipc_status read_and_check(struct peer *peer, netipc_snapshot_info *info)
+{
+    netipc_status status = read_with_room(peer, info);
+    if (status != NETIPC_OK)
+        return status;
+    peer->reads++;
+    bool same_publisher = memcmp(info->incarnation, peer->latest.incarnation, sizeof info->incarnation) == 0;
+    if (!pattern_ok(peer->buffer, info->length, info->generation) ||
+        (same_publisher && info->generation < peer->latest.generation))
+        peer->bad++;
+    peer->latest = *info;
+    return NETIPC_OK;
+}
+
+/* attach: until a publisher is there → status changed incarnation */
+static void attach(struct peer *peer)
+{
+    uint64_t deadline = now_ns() + patience_ns(PATIENCE_S);
+    netipc_status status;
+    int changed;
+    while ((status = netipc_subscriber_refresh(peer->subscriber, &changed)) != NETIPC_OK && now_ns() < deadline)
+        netipc_subscriber_wait(peer->subscriber, netipc_subscriber_generation(peer->subscriber), 5000000);
+    netipc_subscriber_info info = {.size = sizeof info};
+    netipc_subscriber_status(peer->subscriber, &info);
+    peer_answer("%d %d %" PRIu64, (int)status, changed, info.incarnation[0]);
+}
+
+/* refresh: once → status changed */
+static void refresh(struct peer *peer)
+{
+    int changed = -1;
+    netipc_status status = netipc_subscriber_refresh(peer->subscriber, &changed);
+    peer_answer("%d %d", (int)status, changed);
+}
+
+/* read: once → status publisher_state generation length bad */
+static void read_once(struct peer *peer)
+{
+    netipc_snapshot_info info;
+    uint64_t bad = peer->bad;
+    netipc_status status = read_and_check(peer, &info);
+    peer_answer("%d %u %" PRIu64 " %" PRIu64 " %" PRIu64, (int)status, info.publisher_state, info.generation,
+                info.length, peer->bad - bad);
+}
+
+/* wait GENERATION TIMEOUT_MS → status */
+static void wait_once(struct peer *peer, const uint64_t *arguments)
+{
+    peer_answer("%d", (int)netipc_subscriber_wait(peer->subscriber, arguments[0], arguments[1] * 1000000));
+}
+
+static bool publisher_left(struct peer *peer)
+{
+    netipc_subscriber_info info = {.size = sizeof info};
+    netipc_subscriber_status(peer->subscriber, &info);
+    return info.publisher_state == NETIPC_PUBLISHER_GONE || info.publisher_state == NETIPC_PUBLISHER_CLOSED;
+}
+
+/*
+ * follow GENERATION: refresh, read and wait until that generation has been read (0: until the publisher has left and
+ * its last snapshot has been read) → publisher_state generation reads bad
+ */
+static void follow(struct peer *peer, const uint64_t *arguments)
+{
+    uint64_t deadline = now_ns() + patience_ns(PATIENCE_S), until = arguments[0], reads = peer->reads, bad = peer->bad;
+    netipc_snapshot_info info = {0};
+    for (;;) {
+        /* Asked before the read, so that what is read afterwards is the last. */
+        bool left = publisher_left(peer);
+        netipc_status status = read_and_check(peer, &info);
+        if (status != NETIPC_OK && status != NETIPC_OVERRUN && status != NETIPC_EMPTY && status != NETIPC_DISCONNECTED)
+            peer_fail("a read gave %s: %s", netipc_status_name(status), netipc_status_detail());
+        if (status == NETIPC_OK && (until != 0 ? info.generation >= until : left))
+            break;
+        if (now_ns() >= deadline)
+            peer_fail("generation %" PRIu64 " is awaited, %" PRIu64 " was read last", until, info.generation);
+        if (left && until == 0)
+            continue;
+        netipc_subscriber_wait(peer->subscriber, info.generation, 1000000000);
+        netipc_subscriber_refresh(peer->subscriber, NULL);
+    }
+    peer_answer("%u %" PRIu64 " %" PRIu64 " %" PRIu64, info.publisher_state, info.generation, peer->reads - reads,
+                peer->bad - bad);
+}
+
+/*
+ * hammer COUNT MOST GENERATIONS: at least so many reads, and of so many generations, with every length checked too
+ * → delivered overruns bad generations, and by the library's count: reads overruns read_retries
+ */
+static void hammer(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_subscriber_info before = {.size = sizeof before}, after = {.size = sizeof after};
+    netipc_subscriber_status(peer->subscriber, &before);
+    uint64_t delivered = 0, overruns = 0, bad = peer->bad, wrong_length = 0, generations = 0;
+    uint64_t deadline = now_ns() + patience_ns(PATIENCE_S);
+    for (uint64_t i = 0; i < arguments[0] || (generations < arguments[2] && now_ns() < deadline); i++) {
+        netipc_snapshot_info info = {.size = sizeof info};
+        uint64_t previous = peer->latest.generation;
+        netipc_status status = read_and_check(peer, &info);
+        if (status == NETIPC_OK) {
+            delivered++;
+            generations += info.generation != previous;
+            wrong_length += info.length != pattern_varied_length(info.generation, arguments[1]);
+        } else if (status == NETIPC_OVERRUN) {
+            overruns++;
+        } else {
+            peer_fail("a read gave %s: %s", netipc_status_name(status), netipc_status_detail());
+        }
+    }
+    netipc_subscriber_status(peer->subscriber, &after);
+    peer_answer("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, delivered, overruns,
+                peer->bad - bad + wrong_length, generations, after.reads - before.reads,
+                after.overruns - before.overruns, after.read_retries - before.read_retries);
+}
+
+/* status → state publisher_state generation incarnation sleeps publishers_gone attaches */
+static void tell_status(struct peer *peer)
+{
+    netipc_subscriber_info info = {.size = sizeof info};
+    netipc_subscriber_status(peer->subscriber, &info);
+    peer_answer("%u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, info.state, info.publisher_state,
+                info.generation, info.incarnation[0], info.sleeps, info.publishers_gone, info.attaches);
+}
+
+int peer_subscriber(const char *run_dir, const char *service)
+{
+    struct peer peer = {0};
+    char name[32];
+    uint64_t arguments[PEER_ARGUMENTS];
+    while (peer_command(name, arguments)) {
+        if (strcmp(name, "open") == 0)
+            open_subscriber(&peer, run_dir, service, arguments);
+        else if (strcmp(name, "attach") == 0)
+            attach(&peer);
+        else if (strcmp(name, "refresh") == 0)
+            refresh(&peer);
+        else if (strcmp(name, "read") == 0)
+            read_once(&peer);
+        else if (strcmp(name, "wait") == 0)
+            wait_once(&peer, arguments);
+        else if (strcmp(name, "follow") == 0)
+            follow(&peer, arguments);
+        else if (strcmp(name, "hammer") == 0)
+            hammer(&peer, arguments);
+        else if (strcmp(name, "status") == 0)
+            tell_status(&peer);
+        else
+            peer_fail("a subscriber cannot %s", name);
+    }
+    netipc_subscriber_close(peer.subscriber);
+    free(peer.buffer);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_PUBLISH_PEERS_H
+#define TESTS_PUBLISH_PEERS_H
+
+/* The test's side of peer.h: starts peers, tells them what to do, and reads what they answer, within the patience of
+ * the test. What is left of them ends with the test. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { PEERS_MOST = 80 };
+
+struct peer {
+    pid_t pid; /* 0: ended */
+    int to, from;
+};
+
+/* For cmocka_unit_test_setup_teardown: the service of service.h. */
+int peers_setup(void **state);
+int peers_teardown(void **state);
+
+struct peer *peer_start(const char *role);
+
+/* Started, opened, and status OK. */
+struct peer *publisher_start(uint64_t slots, uint64_t capacity, uint64_t ceiling);
+struct peer *subscriber_start(uint64_t grace_ms);
+
+void peer_tell(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The answer must have exactly count numbers. */
+void peer_hear(struct peer *peer, uint64_t *numbers, size_t count);
+void peer_ask(struct peer *peer, uint64_t *numbers, size_t count, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* SIGKILL, and gone when it returns. Its input stays open for children that it had. */
+void peer_kill(struct peer *peer);
+
+/* Ends its input; it must exit with 0. */
+void peer_end(struct peer *peer);
+
+/* Until the process sleeps in futex(), or is stopped. */
+void peer_await_sleep(const struct peer *peer);
+void peer_await_stop(const struct peer *peer);
+
+/* Context switches that the threads of the process made of their own will. */
+uint64_t peer_voluntary_switches(const struct peer *peer);
+
+#endif
