@@ -6,60 +6,59 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_TABLE(row)                                                                                              \
-    row(NETIPC_OK, "success") row(NETIPC_UNCHANGED, "the snapshot equals the latest one and was not published again")  \
-        row(NETIPC_EMPTY, "nothing has been published yet") row(NETIPC_TIMED_OUT, "the deadline passed") row(          \
-            NETIPC_ABORTED, "the call was aborted by another thread")                                                  \
-            row(NETIPC_NOT_FOUND, "no publisher serves this run directory and service") row(                           \
-                NETIPC_DISCONNECTED, "there is no session with a publisher") row(NETIPC_GONE, "the publisher died")    \
-                row(NETIPC_CLOSED, "the publisher closed") row(NETIPC_SUPERSEDED,                                      \
-                                                               "the region was replaced by a larger one")              \
-                    row(NETIPC_ADDRESS_IN_USE, "address in use: a live publisher holds this service") row(             \
-                        NETIPC_AUTH_FAILED,                                                                            \
-                        "authentication failed: wrong uid or token") row(NETIPC_BUSY,                                  \
-                                                                         "busy: the publisher has no free session")    \
-                        row(NETIPC_INCOMPATIBLE, "the other side uses another layout or protocol version") row(        \
-                            NETIPC_UNSUPPORTED, "not offered by the peer or by this system")                           \
-                            row(NETIPC_LIMIT_EXCEEDED, "a configured or agreed limit is exceeded") row(                \
-                                NETIPC_UNSAFE_DIRECTORY,                                                               \
-                                "the run directory is not safe: wrong owner, or writable by others")                   \
-                                row(NETIPC_PERMISSION_DENIED, "permission denied by the operating system")             \
-                                    row(NETIPC_INVALID_ARGUMENT, "an argument is outside its documented range") row(   \
-                                        NETIPC_WRONG_STATE, "the call is not allowed in this state")                   \
-                                        row(NETIPC_TOO_SMALL, "the buffer is too small") row(                          \
-                                            NETIPC_TOO_LARGE,                                                          \
-                                            "the snapshot or region is larger than the ceiling allows")                \
-                                            row(NETIPC_FORKED,                                                         \
-                                                "the object belongs to the parent process; open a new one after fork") \
-                                                row(NETIPC_OVERRUN,                                                    \
-                                                    "the publisher overtook every try of the read; read again")        \
-                                                    row(NETIPC_CORRUPT, "the data is corrupt")                         \
-                                                        row(NETIPC_PROTOCOL, "the peer broke the protocol")            \
-                                                            row(NETIPC_NO_MEMORY, "out of memory") row(                \
-                                                                NETIPC_NO_DESCRIPTORS, "out of file descriptors")      \
-                                                                row(NETIPC_SYSTEM, "an operating system call failed")
+#define ROW(status, text)                                                                                              \
+    {                                                                                                                  \
+        status, #status, text                                                                                          \
+    }
+
+static const struct {
+    netipc_status status;
+    const char *name, *text;
+} table[] = {
+    ROW(NETIPC_OK, "success"),
+    ROW(NETIPC_UNCHANGED, "the snapshot equals the latest one and was not published again"),
+    ROW(NETIPC_EMPTY, "nothing has been published yet"),
+    ROW(NETIPC_TIMED_OUT, "the deadline passed"),
+    ROW(NETIPC_ABORTED, "the call was aborted by another thread"),
+    ROW(NETIPC_NOT_FOUND, "no publisher serves this run directory and service"),
+    ROW(NETIPC_DISCONNECTED, "there is no session with a publisher"),
+    ROW(NETIPC_GONE, "the publisher died"),
+    ROW(NETIPC_CLOSED, "the publisher closed"),
+    ROW(NETIPC_SUPERSEDED, "the region was replaced by a larger one"),
+    ROW(NETIPC_ADDRESS_IN_USE, "address in use: a live publisher holds this service"),
+    ROW(NETIPC_AUTH_FAILED, "authentication failed: wrong uid or token"),
+    ROW(NETIPC_BUSY, "busy: the publisher has no free session"),
+    ROW(NETIPC_INCOMPATIBLE, "the other side uses another layout or protocol version"),
+    ROW(NETIPC_UNSUPPORTED, "not offered by the peer or by this system"),
+    ROW(NETIPC_LIMIT_EXCEEDED, "a configured or agreed limit is exceeded"),
+    ROW(NETIPC_UNSAFE_DIRECTORY, "the run directory is not safe: wrong owner, or writable by others"),
+    ROW(NETIPC_PERMISSION_DENIED, "permission denied by the operating system"),
+    ROW(NETIPC_INVALID_ARGUMENT, "an argument is outside its documented range"),
+    ROW(NETIPC_WRONG_STATE, "the call is not allowed in this state"),
+    ROW(NETIPC_TOO_SMALL, "the buffer is too small"),
+    ROW(NETIPC_TOO_LARGE, "the snapshot or region is larger than the ceiling allows"),
+    ROW(NETIPC_FORKED, "the object belongs to the parent process; open a new one after fork"),
+    ROW(NETIPC_OVERRUN, "the publisher overtook every try of the read; read again"),
+    ROW(NETIPC_CORRUPT, "the data is corrupt"),
+    ROW(NETIPC_PROTOCOL, "the peer broke the protocol"),
+    ROW(NETIPC_NO_MEMORY, "out of memory"),
+    ROW(NETIPC_NO_DESCRIPTORS, "out of file descriptors"),
+    ROW(NETIPC_SYSTEM, "an operating system call failed"),
+};
 
 const char *netipc_status_name(netipc_status status)
 {
-    switch (status) {
-#define row(value, text)                                                                                               \
-    case value:                                                                                                        \
-        return #value;
-        STATUS_TABLE(row)
-#undef row
-    }
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].status == status)
+            return table[i].name;
     return "unknown status";
 }
 
 const char *netipc_status_text(netipc_status status)
 {
-    switch (status) {
-#define row(value, text)                                                                                               \
-    case value:                                                                                                        \
-        return text;
-        STATUS_TABLE(row)
-#undef row
-    }
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].status == status)
+            return table[i].text;
     return "unknown status";
 }
 
