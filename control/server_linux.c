@@ -104,10 +104,24 @@ static void refuse_unheard(struct netipc_server *server, int socket, uint16_t st
                  1);
 }
 
+static void pause_listener(struct netipc_server *server, int error)
+{
+    netipc_log_field fields[] = {{"errno", NULL, (uint64_t)error}};
+    netipc_log_event(&server->log, NETIPC_LOG_ERROR, "accept-failed", fields, 1);
+    watch(server, EPOLL_CTL_MOD, server->endpoint.listener, 0, &server->listener_source);
+    server->listener_paused_until_ns = netipc_os_monotonic_ns() + PAUSE_NS;
+}
+
 static void admit(struct netipc_server *server, int socket)
 {
     struct netipc_peer peer;
-    if (netipc_peer_identify(socket, &peer) != NETIPC_OK) {
+    netipc_status status = netipc_peer_identify(socket, &peer);
+    if (status == NETIPC_NO_DESCRIPTORS || status == NETIPC_NO_MEMORY) {
+        server->unidentified = socket; /* there is no way back into the backlog */
+        pause_listener(server, status == NETIPC_NO_MEMORY ? ENOMEM : EMFILE);
+        return;
+    }
+    if (status != NETIPC_OK) {
         close(socket); /* dead already */
         return;
     }
@@ -148,24 +162,18 @@ static void admit(struct netipc_server *server, int socket)
         netipc_server_end_session(server, session, "no-memory");
 }
 
-static void pause_listener(struct netipc_server *server, int error)
-{
-    netipc_log_field fields[] = {{"errno", NULL, (uint64_t)error}};
-    netipc_log_event(&server->log, NETIPC_LOG_ERROR, "accept-failed", fields, 1);
-    watch(server, EPOLL_CTL_MOD, server->endpoint.listener, 0, &server->listener_source);
-    server->listener_paused_until_ns = netipc_os_monotonic_ns() + PAUSE_NS;
-}
-
 static void on_listener(struct netipc_server *server)
 {
-    for (int accepts = 0; accepts < ACCEPTS_A_TURN; accepts++) {
-        int socket = accept4(server->endpoint.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    for (int accepts = 0; accepts < ACCEPTS_A_TURN && server->listener_paused_until_ns == 0; accepts++) {
+        int socket = server->unidentified;
+        server->unidentified = -1;
+        if (socket < 0)
+            socket = accept4(server->endpoint.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= 0) {
             netipc_packet_refuse_fds(socket);
             admit(server, socket);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             pause_listener(server, errno); /* they wait in the backlog until there is room again */
-            return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             return;
         }
@@ -235,6 +243,8 @@ static void on_time(struct netipc_server *server)
     if (server->listener_paused_until_ns != 0 && now >= server->listener_paused_until_ns) {
         server->listener_paused_until_ns = 0;
         watch(server, EPOLL_CTL_MOD, server->endpoint.listener, EPOLLIN, &server->listener_source);
+        if (server->unidentified >= 0)
+            on_listener(server); /* for this one no event will come */
     }
     for (struct netipc_session *session = server->sessions; session != NULL; session = session->next)
         if (session->state != NETIPC_SESSION_ENDED)
@@ -360,7 +370,7 @@ netipc_status netipc_server_open(const struct netipc_server_config *config, cons
     server->max_sessions = config->max_sessions;
     server->table = config->table;
     server->offer = *offer;
-    server->epoll = server->wake = server->timer = -1;
+    server->epoll = server->wake = server->timer = server->unidentified = -1;
     server->endpoint.directory = server->endpoint.listener = -1;
     pthread_mutex_init(&server->offer_lock, NULL);
     netipc_status status = prepare(server, config);
@@ -444,6 +454,8 @@ void netipc_server_close(struct netipc_server *server, bool forked)
     netipc_endpoint_close(&server->endpoint, server->lock_timeout_ns, forked);
     free_sessions(server, server->sessions, forked);
     free_sessions(server, server->ended, forked);
+    if (server->unidentified >= 0)
+        close(server->unidentified);
     if (server->epoll >= 0)
         close(server->epoll);
     if (server->wake >= 0)

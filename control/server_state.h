@@ -97,6 +97,7 @@ struct netipc_server {
     int epoll, wake, timer;
     struct netipc_source listener_source, wake_source, timer_source;
     uint64_t listener_paused_until_ns; /* 0: it is polled */
+    int unidentified;                  /* an accepted peer for whose pidfd there was no descriptor left; -1: none */
     uint64_t timer_at_ns;              /* what the timer is set to; 0: off */
 
     struct netipc_session *sessions; /* open ones */
