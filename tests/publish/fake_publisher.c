@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/publish/fake_publisher.h"
+
+#include "shm/ring_publisher.h"
+#include "tests/publish/pattern.h"
+#include "tests/publish/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SNAPSHOT_LENGTH = 1000 };
+
+static void publish_one(struct fake_publisher *fake)
+{
+    struct netipc_session_table nobody = {0};
+    struct netipc_ring ring;
+    netipc_ring_start(&ring, &fake->region, &nobody, 0, &(struct netipc_ring_totals){0});
+    pattern_fill(netipc_ring_claimed_data(&ring), SNAPSHOT_LENGTH, 1);
+    netipc_ring_publish(&ring, SNAPSHOT_LENGTH);
+}
+
+void fake_prepare(struct fake_publisher *fake)
+{
+    *fake = (struct fake_publisher){.connection = -1};
+    const struct netipc_region_label label = {.incarnation = {11, 12}, .ordinal = 1, .service = SERVICE_NAME};
+    struct netipc_region_geometry geometry;
+    assert_int_equal(netipc_region_plan(4, 4096, UINT64_MAX, &geometry), NETIPC_OK);
+    assert_int_equal(netipc_region_create(&geometry, &label, &fake->region), NETIPC_OK);
+    assert_int_equal(netipc_session_page_create(1, &fake->page), NETIPC_OK);
+    publish_one(fake);
+    fake->ack = (struct netipc_hello_ack){
+        .layout_version = NETIPC_WIRE_LAYOUT,
+        .server_supported_profiles = NETIPC_PROFILE_PUBLICATION,
+        .intersection_profiles = NETIPC_PROFILE_PUBLICATION,
+        .selected_profile = NETIPC_PROFILE_PUBLICATION,
+        .packet_size = 4096,
+        .session_id = 1,
+    };
+    fake->offer = (struct netipc_region_offer){
+        .layout_version = NETIPC_WIRE_LAYOUT,
+        .flags = NETIPC_REGION_WITH_PAGE,
+        .line_offset = fake->page.line_offset,
+        .region_size = geometry.region_size,
+        .ordinal = 1,
+        .incarnation = {11, 12},
+        .page_size = (uint32_t)netipc_session_page_bytes(),
+    };
+    fake->fds[0] = fake->region.fd;
+    fake->fds[1] = fake->page.fd;
+    fake->fd_count = 2;
+}
+
+static void send_packet(struct fake_publisher *fake, uint16_t opcode, uint16_t transport_status, uint64_t id,
+                        const void *payload, size_t length, size_t fd_count)
+{
+    unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
+    union {
+        struct cmsghdr align;
+        unsigned char bytes[CMSG_SPACE(FAKE_FDS_MOST * sizeof(int))];
+    } ancillary;
+    memset(&ancillary, 0, sizeof ancillary);
+    struct iovec part = {.iov_base = packet,
+                         .iov_len = netipc_wire_control(opcode, transport_status, id, payload, length, packet)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd_count > 0) {
+        message.msg_control = ancillary.bytes;
+        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+        memcpy(CMSG_DATA(rights), fake->fds, fd_count * sizeof(int));
+    }
+    sendmsg(fake->connection, &message, MSG_NOSIGNAL); /* the subscriber may have left already */
+}
+
+/* Waits for a packet. Whether the conversation goes on; its id is to be answered. */
+static bool receive(struct fake_publisher *fake, int then, uint64_t *id)
+{
+    unsigned char packet[256];
+    struct netipc_envelope envelope;
+    ssize_t length = recv(fake->connection, packet, sizeof packet, 0);
+    if (length <= 0 || !netipc_wire_envelope(packet, (size_t)length, &envelope))
+        return false;
+    *id = envelope.message_id;
+    return then == FAKE_GOES_ON;
+}
+
+static void converse(struct fake_publisher *fake)
+{
+    const struct netipc_note ready = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = fake->offer.ordinal};
+    uint64_t id;
+    if (!receive(fake, (int)fake->at_hello, &id))
+        return;
+    send_packet(fake, NETIPC_OP_HELLO_ACK, fake->refusal, id, &fake->ack, sizeof fake->ack, 0);
+    if (!receive(fake, (int)fake->at_attach, &id))
+        return;
+    send_packet(fake, NETIPC_OP_REGION, NETIPC_TRANSPORT_OK, id, &fake->offer, sizeof fake->offer, fake->fd_count);
+    if (!receive(fake, (int)fake->at_attached, &id))
+        return;
+    if (!fake->leaves_page_unsealed)
+        (void)netipc_session_page_seal(&fake->page);
+    send_packet(fake, NETIPC_OP_READY, NETIPC_TRANSPORT_OK, id, &ready, sizeof ready, 0);
+}
+
+static void *serve(void *argument)
+{
+    struct fake_publisher *fake = argument;
+    unsigned char rest[256];
+    fake->connection = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC);
+    converse(fake);
+    bool hangs_up =
+        fake->at_hello == FAKE_HANGS_UP || fake->at_attach == FAKE_HANGS_UP || fake->at_attached == FAKE_HANGS_UP;
+    while (!hangs_up && recv(fake->connection, rest, sizeof rest, 0) > 0)
+        ;
+    close(fake->connection);
+    return NULL;
+}
+
+void fake_start(struct fake_publisher *fake)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", service_socket());
+    fake->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_return_code(fake->listener, errno);
+    unlink(address.sun_path);
+    assert_return_code(bind(fake->listener, (const struct sockaddr *)&address, sizeof address), errno);
+    assert_return_code(listen(fake->listener, 1), errno);
+    assert_int_equal(pthread_create(&fake->thread, NULL, serve, fake), 0);
+}
+
+void fake_end(struct fake_publisher *fake)
+{
+    assert_int_equal(pthread_join(fake->thread, NULL), 0);
+    close(fake->listener);
+    netipc_region_destroy(&fake->region, false);
+    netipc_session_page_destroy(&fake->page, false);
+}
+
+int fake_object(size_t size, int seals, bool sparse, unsigned char fill)
+{
+    int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_return_code(fd, errno);
+    assert_return_code(ftruncate(fd, (off_t)size), errno);
+    unsigned char page[4096];
+    memset(page, fill, sizeof page);
+    for (size_t at = 0; !sparse && at < size; at += sizeof page)
+        assert_true(pwrite(fd, page, size - at < sizeof page ? size - at : sizeof page, (off_t)at) > 0);
+    assert_return_code(fcntl(fd, F_ADD_SEALS, seals), errno);
+    return fd;
+}
