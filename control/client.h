@@ -62,10 +62,15 @@ netipc_status netipc_client_attach(struct netipc_client *client, uint64_t have_o
 /* Says that both are mapped and waits until the publisher has listed the session. */
 netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordinal, uint64_t deadline_ns);
 
-/* What has happened to the session since: NETIPC_OK (nothing), NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE (death of
- * the process, proven or by hang-up), NETIPC_PROTOCOL. One system call when nothing has. */
+/*
+ * What has happened to the session since: NETIPC_OK (nothing), NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE (the
+ * process died, or hung up and nothing tells whether it lives), NETIPC_DISCONNECTED (it hung up and lives),
+ * NETIPC_PROTOCOL, NETIPC_SYSTEM. One system call when nothing has; after a hang-up it waits for the death of the
+ * process for a moment.
+ */
 netipc_status netipc_client_look(struct netipc_client *client);
 
-void netipc_client_disconnect(struct netipc_client *client);
+/* forked: in a child of the process that connected, whose session goes on. */
+void netipc_client_disconnect(struct netipc_client *client, bool forked);
 
 #endif

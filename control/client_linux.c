@@ -17,6 +17,7 @@
 
 enum {
     BACKLOG_RETRY_MS = 10,
+    DEATH_MS = 100,
     NEWS_A_LOOK = 64,       /* a correct publisher sends one or two */
     OFFERED_PAYLOAD = 4096, /* ceilings that existing peers offer by default */
     OFFERED_ITEMS = 16
@@ -27,8 +28,11 @@ void netipc_client_init(struct netipc_client *client)
     *client = (struct netipc_client){.cancel = -1, .socket = -1, .peer.pidfd = -1};
 }
 
-void netipc_client_disconnect(struct netipc_client *client)
+void netipc_client_disconnect(struct netipc_client *client, bool forked)
 {
+    /* Children forked meanwhile may hold the socket open for long: the session ends here all the same. */
+    if (client->socket >= 0 && !forked)
+        shutdown(client->socket, SHUT_RDWR);
     if (client->socket >= 0)
         close(client->socket);
     if (client->peer.pidfd >= 0)
@@ -279,7 +283,7 @@ netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadl
     if (status == NETIPC_OK)
         status = shake_hands(client, deadline_ns);
     if (status != NETIPC_OK)
-        netipc_client_disconnect(client);
+        netipc_client_disconnect(client, false);
     return status;
 }
 
@@ -288,7 +292,7 @@ netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadl
 /* The next message that is neither news that the ATTACH under way makes old, nor an answer. */
 static netipc_status receive_answer(struct netipc_client *client, uint64_t deadline_ns, struct received *received)
 {
-    for (;;) {
+    for (int notes = 0; notes < NEWS_A_LOOK; notes++) {
         netipc_status status = receive_control(client, deadline_ns, received);
         if (status != NETIPC_OK)
             return status;
@@ -302,6 +306,7 @@ static netipc_status receive_answer(struct netipc_client *client, uint64_t deadl
             return NETIPC_OK;
         }
     }
+    return netipc_fail(NETIPC_PROTOCOL, "the publisher of %s says SUPERSEDED and nothing else", client->service);
 }
 
 static netipc_status take_region(struct netipc_client *client, uint64_t id, bool want_page, struct received *received,
@@ -375,6 +380,16 @@ netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordin
 
 /* --- afterwards --- */
 
+/* A process that dies closes its descriptors some time before its pidfd tells. */
+static netipc_status explain_hang_up(struct netipc_client *client)
+{
+    struct pollfd polled = {.fd = client->peer.pidfd, .events = POLLIN};
+    if (client->peer.pidfd >= 0 && poll(&polled, 1, DEATH_MS) == 0)
+        return netipc_fail(NETIPC_DISCONNECTED, "the publisher of %s, process %u, ended the session", client->service,
+                           client->peer.pid);
+    return netipc_fail(NETIPC_GONE, "the publisher of %s, process %u, is gone", client->service, client->peer.pid);
+}
+
 netipc_status netipc_client_look(struct netipc_client *client)
 {
     struct pollfd polled[] = {
@@ -382,7 +397,7 @@ netipc_status netipc_client_look(struct netipc_client *client)
         {.fd = client->peer.pidfd, .events = POLLIN},
     };
     int ready = poll(polled, 2, 0);
-    if (ready == 0 || (ready < 0 && errno == EINTR))
+    if (ready == 0 || (ready < 0 && (errno == EINTR || errno == ENOMEM)))
         return NETIPC_OK;
     if (ready < 0)
         return netipc_fail_errno(errno, "look at the session");
@@ -395,7 +410,7 @@ netipc_status netipc_client_look(struct netipc_client *client)
         if (result == NETIPC_PACKET_AGAIN)
             break;
         if (result != NETIPC_PACKET_DONE)
-            return netipc_fail(NETIPC_GONE, "the publisher of %s hung up", client->service);
+            return explain_hang_up(client);
         if (!netipc_wire_envelope(packet, length, &envelope))
             return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no control message", length);
         if (netipc_wire_is_control(&envelope, length, NETIPC_OP_CLOSED, NETIPC_WIRE_NOTE_SIZE))

@@ -10,10 +10,12 @@
  *          └── owner alive ──► NETIPC_ADDRESS_IN_USE
  *
  * Death is proven by ECONNREFUSED (no process holds the socket) or by the pidfd of the process that listened (a forked
- * child may still hold it), never by a pid. A full backlog means alive. The lock is flock() on a descriptor of the
- * directory of its own, so it ends with its owner, and two threads of one process exclude each other as well.
+ * child may still hold it), never by a pid. A full backlog means alive. The lock is flock() on <run_dir>/.netipc.lock,
+ * which only the directory's owner can open, by a descriptor of its own: it ends with its owner, and two threads of one
+ * process exclude each other as well.
  *
- * If killed here: before bind, nothing; after bind, a file that refuses connections, which the next starter reclaims.
+ * If killed here: before bind, the lock's empty file, which the next one uses; after bind, also a file that refuses
+ * connections, which the next starter reclaims.
  */
 
 #include <netipc/status.h>

@@ -19,6 +19,8 @@
 
 static_assert(sizeof((struct sockaddr_un){0}.sun_path) == NETIPC_SOCKET_PATH_MAX, "a path must fit an address");
 
+#define LOCK_NAME ".netipc.lock"
+
 static bool service_ok(const char *service)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -88,35 +90,65 @@ netipc_status netipc_endpoint_check_directory(const char *run_dir, const struct 
     return check_directory(&status, run_dir, uids);
 }
 
+/* The lock's file is for the owner of the directory, who else could not lock it again after root has made it. */
+static netipc_status open_lock(int directory, int *lock)
+{
+    struct stat owner, file;
+    int fd = openat(directory, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return netipc_fail_errno(errno, "open %s in the run directory", LOCK_NAME);
+    if (fstat(directory, &owner) < 0 || fstat(fd, &file) < 0 ||
+        (file.st_uid == geteuid() && (file.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0) ||
+        (geteuid() == 0 && file.st_uid != owner.st_uid && fchown(fd, owner.st_uid, (gid_t)-1) < 0)) {
+        netipc_status status = netipc_fail_errno(errno, "prepare %s in the run directory", LOCK_NAME);
+        close(fd);
+        return status;
+    }
+    *lock = fd;
+    return NETIPC_OK;
+}
+
+static bool still_there(int directory, int lock)
+{
+    struct stat file, named;
+    return fstat(lock, &file) == 0 && fstatat(directory, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           file.st_dev == named.st_dev && file.st_ino == named.st_ino;
+}
+
 /* A descriptor of its own for each lock: one that is kept would be shared with forked children. */
 static netipc_status lock(int directory, uint64_t timeout_ns, int *locked)
 {
-    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return netipc_fail_errno(errno, "open the run directory to lock it");
     uint64_t start = netipc_os_monotonic_ns();
     long pause_ns = 200000;
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            netipc_status status = netipc_fail_errno(errno, "lock the run directory");
-            close(fd);
+    for (;;) {
+        int fd;
+        netipc_status status = open_lock(directory, &fd);
+        if (status != NETIPC_OK)
             return status;
+        bool held = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        int error = errno;
+        if (held && still_there(directory, fd)) {
+            *locked = fd;
+            return NETIPC_OK;
         }
-        if (netipc_os_monotonic_ns() - start >= timeout_ns) {
-            close(fd);
-            return netipc_fail(NETIPC_TIMED_OUT, "another process holds the lock on the run directory for %llu ms now",
-                               (unsigned long long)(timeout_ns / 1000000u));
-        }
+        close(fd);
+        if (held)
+            continue; /* the one before us has removed it */
+        if (error != EWOULDBLOCK && error != EINTR)
+            return netipc_fail_errno(error, "lock the run directory");
+        if (netipc_os_monotonic_ns() - start >= timeout_ns)
+            return netipc_fail(NETIPC_TIMED_OUT, "another process has held %s in the run directory for %llu ms now",
+                               LOCK_NAME, (unsigned long long)(timeout_ns / 1000000u));
         nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
         if (pause_ns < 10000000)
             pause_ns *= 2;
     }
-    *locked = fd;
-    return NETIPC_OK;
 }
 
-static void unlock(int locked)
+/* The file goes with the lock. Who waits for it finds that out in still_there(), and takes the next one. */
+static void unlock(int directory, int locked)
 {
+    unlinkat(directory, LOCK_NAME, 0);
     flock(locked, LOCK_UN); /* closing is not enough if a child has been forked meanwhile */
     close(locked);
 }
@@ -221,7 +253,7 @@ netipc_status netipc_endpoint_open(const struct netipc_endpoint_config *config, 
     if (status == NETIPC_OK)
         status = bind_and_listen(endpoint, &address, config->socket_mode);
     if (locked >= 0)
-        unlock(locked);
+        unlock(endpoint->directory, locked);
     if (status != NETIPC_OK) {
         close(endpoint->directory);
         endpoint->directory = -1;
@@ -240,8 +272,11 @@ void netipc_endpoint_close(struct netipc_endpoint *endpoint, uint64_t lock_timeo
         if (fstatat(endpoint->directory, endpoint->name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
             file.st_dev == endpoint->device && file.st_ino == endpoint->inode)
             unlinkat(endpoint->directory, endpoint->name, 0);
-        unlock(locked);
+        unlock(endpoint->directory, locked);
     }
+    /* Children forked meanwhile may hold it open: it must refuse connections from now on, and drop those that wait. */
+    if (!forked)
+        shutdown(endpoint->listener, SHUT_RDWR);
     close(endpoint->listener);
     close(endpoint->directory);
     *endpoint = (struct netipc_endpoint){.directory = -1, .listener = -1};

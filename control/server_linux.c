@@ -2,6 +2,7 @@
 #include "control/packet.h"
 #include "control/server_state.h"
 
+#include "shm/checked.h"
 #include "shm/detail.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ enum {
     ACCEPTS_A_TURN = 64,
     REFUSING_MAX = 64, /* peers over the limit, or of a wrong uid, that are heard out before they are refused */
     PAUSE_NS = 100000000,
-    SWEEP_NS = 1000000
+    SWEEP_NS = 1000000,
+    LINGER_NS = 250000000
 };
 
 /* --- sessions --- */
@@ -35,10 +37,23 @@ void netipc_server_watch(struct netipc_server *server, struct netipc_session *se
           &session->socket_source);
 }
 
+static bool descriptors_under_way(const struct netipc_session *session)
+{
+    return session->socket >= 0 && session->descriptors_sent && !netipc_packet_all_received(session->socket);
+}
+
+static void close_socket(struct netipc_session *session)
+{
+    if (session->socket >= 0)
+        close(session->socket);
+    session->socket = -1;
+}
+
 void netipc_server_end_session(struct netipc_server *server, struct netipc_session *session, const char *reason)
 {
     if (session->state == NETIPC_SESSION_ENDED)
         return;
+    session->state = NETIPC_SESSION_ENDED;
     netipc_log_field fields[] = {
         {"reason", reason, 0}, {"session", NULL, session->number}, {"pid", NULL, session->peer.pid}};
     netipc_log_event(&server->log, NETIPC_LOG_DEBUG, "session-ended", fields, 3);
@@ -47,9 +62,8 @@ void netipc_server_end_session(struct netipc_server *server, struct netipc_sessi
     if (session->peer.pidfd >= 0) {
         watch(server, EPOLL_CTL_DEL, session->peer.pidfd, 0, NULL);
         close(session->peer.pidfd);
+        session->peer.pidfd = -1;
     }
-    shutdown(session->socket, SHUT_RDWR);
-    close(session->socket);
     if (session->listed) {
         netipc_session_table_remove(server->table, session->index);
         netipc_count(&server->totals.attached, -1);
@@ -58,19 +72,22 @@ void netipc_server_end_session(struct netipc_server *server, struct netipc_sessi
         netipc_count(&server->totals.sessions, -1);
     else
         server->refusing--;
-    session->state = NETIPC_SESSION_ENDED;
+    shutdown(session->socket, SHUT_RDWR);
+    if (!descriptors_under_way(session))
+        close_socket(session);
 }
 
 static void free_session(struct netipc_server *server, struct netipc_session *session, bool forked)
 {
+    close_socket(session);
     netipc_session_page_destroy(&session->page, forked);
     if (session->counted)
         server->free_indexes[server->free_count++] = session->index;
     free(session);
 }
 
-/* Frees what has ended, once no scan can still use its page. */
-static void sweep(struct netipc_server *server)
+/* Moves what has ended out of the list of those that are served. */
+static void collect_ended(struct netipc_server *server)
 {
     for (struct netipc_session **at = &server->sessions; *at != NULL;) {
         struct netipc_session *session = *at;
@@ -82,26 +99,47 @@ static void sweep(struct netipc_server *server)
         session->next = server->ended;
         server->ended = session;
     }
-    if (server->ended == NULL || !netipc_session_table_quiet(server->table))
-        return;
-    while (server->ended != NULL) {
-        struct netipc_session *session = server->ended;
-        server->ended = session->next;
+}
+
+/* Frees what can be freed. Returns how long to wait before asking again, in ns; 0: nothing is left. */
+static uint64_t sweep(struct netipc_server *server)
+{
+    collect_ended(server);
+    if (server->ended == NULL)
+        return 0;
+    if (!netipc_session_table_quiet(server->table))
+        return SWEEP_NS;
+    for (struct netipc_session **at = &server->ended; *at != NULL;) {
+        struct netipc_session *session = *at;
+        if (descriptors_under_way(session)) {
+            at = &session->next;
+            continue;
+        }
+        *at = session->next;
         free_session(server, session, false);
     }
+    return server->ended != NULL ? LINGER_NS : 0;
 }
 
 /* --- accepting --- */
 
-static void refuse_unheard(struct netipc_server *server, int socket, uint16_t status)
+static void send_refusal(struct netipc_server *server, int socket, uint16_t status)
 {
     struct netipc_hello_ack ack = {.layout_version = NETIPC_WIRE_LAYOUT};
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t length = netipc_wire_control(NETIPC_OP_HELLO_ACK, status, 0, &ack, sizeof ack, packet);
     netipc_packet_send(socket, packet, length, NULL, 0);
-    close(socket);
     netipc_count(status == NETIPC_TRANSPORT_AUTH_FAILED ? &server->totals.refused_auth : &server->totals.refused_busy,
                  1);
+}
+
+/* Without having heard its HELLO: too many others are heard out already, or something has run out here. */
+static void refuse_unheard(struct netipc_server *server, int socket, uint16_t status)
+{
+    netipc_log_field fields[] = {{"transport_status", NULL, status}};
+    netipc_log_event(&server->log, NETIPC_LOG_WARNING, "session-refused-unheard", fields, 1);
+    send_refusal(server, socket, status);
+    close(socket);
 }
 
 static void pause_listener(struct netipc_server *server, int error)
@@ -121,8 +159,12 @@ static void admit(struct netipc_server *server, int socket)
         pause_listener(server, status == NETIPC_NO_MEMORY ? ENOMEM : EMFILE);
         return;
     }
+    if (status == NETIPC_GONE) {
+        close(socket);
+        return;
+    }
     if (status != NETIPC_OK) {
-        close(socket); /* dead already */
+        refuse_unheard(server, socket, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
         return;
     }
     uint16_t refusal = NETIPC_TRANSPORT_OK;
@@ -144,7 +186,7 @@ static void admit(struct netipc_server *server, int socket)
     session->peer = peer;
     session->refusal = refusal;
     session->page.fd = -1;
-    session->deadline_ns = netipc_os_monotonic_ns() + server->handshake_timeout_ns;
+    session->deadline_ns = netipc_add_saturating(netipc_os_monotonic_ns(), server->handshake_timeout_ns);
     session->socket_source = (struct netipc_source){NETIPC_SOURCE_SOCKET, session};
     session->peer_source = (struct netipc_source){NETIPC_SOURCE_PEER, session};
     session->counted = refusal == NETIPC_TRANSPORT_OK;
@@ -158,8 +200,10 @@ static void admit(struct netipc_server *server, int socket)
     session->next = server->sessions;
     server->sessions = session;
     if (!watch(server, EPOLL_CTL_ADD, socket, EPOLLIN, &session->socket_source) ||
-        (peer.pidfd >= 0 && !watch(server, EPOLL_CTL_ADD, peer.pidfd, EPOLLIN, &session->peer_source)))
+        (peer.pidfd >= 0 && !watch(server, EPOLL_CTL_ADD, peer.pidfd, EPOLLIN, &session->peer_source))) {
+        send_refusal(server, socket, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
         netipc_server_end_session(server, session, "no-memory");
+    }
 }
 
 static void on_listener(struct netipc_server *server)
@@ -172,9 +216,10 @@ static void on_listener(struct netipc_server *server)
         if (socket >= 0) {
             netipc_packet_refuse_fds(socket);
             admit(server, socket);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            pause_listener(server, errno); /* they wait in the backlog until there is room again */
+        } else if (errno == EAGAIN) {
+            return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
+            pause_listener(server, errno); /* they wait in the backlog until there is room again */
             return;
         }
     }
@@ -249,10 +294,10 @@ static void on_time(struct netipc_server *server)
     for (struct netipc_session *session = server->sessions; session != NULL; session = session->next)
         if (session->state != NETIPC_SESSION_ENDED)
             netipc_session_on_time(server, session, now);
-    sweep(server);
+    uint64_t sweep_again = sweep(server);
     next = earlier(next, server->listener_paused_until_ns);
-    if (server->ended != NULL)
-        next = earlier(next, now + SWEEP_NS);
+    if (sweep_again != 0)
+        next = earlier(next, now + sweep_again);
     for (struct netipc_session *session = server->sessions; session != NULL; session = session->next) {
         next = earlier(next, session->deadline_ns);
         next = earlier(next, session->retry_ns);
@@ -433,10 +478,8 @@ static void free_sessions(struct netipc_server *server, struct netipc_session *s
         if (!forked && session->state != NETIPC_SESSION_ENDED) {
             netipc_session_tell_closed(session);
             netipc_server_end_session(server, session, "publisher-closes");
-        } else if (session->state != NETIPC_SESSION_ENDED) {
-            close(session->socket);
-            if (session->peer.pidfd >= 0)
-                close(session->peer.pidfd);
+        } else if (session->peer.pidfd >= 0) {
+            close(session->peer.pidfd);
         }
         free_session(server, session, forked);
         session = next;

@@ -41,14 +41,16 @@ enum netipc_session_state {
     NETIPC_SESSION_OPEN,
     NETIPC_SESSION_REGION_DUE,
     NETIPC_SESSION_OFFERED,
-    NETIPC_SESSION_ENDED /* closed; freed once no scan uses its page */
+    /* Shut down. Freed once no scan uses its page, and the peer has taken the descriptors that were sent to it or is
+     * gone: until then they count against the limit of this uid, and the session as one of max_sessions. */
+    NETIPC_SESSION_ENDED
 };
 
 struct netipc_session {
     struct netipc_session *next;
     struct netipc_source socket_source, peer_source;
     enum netipc_session_state state;
-    int socket;
+    int socket; /* -1 once closed */
     struct netipc_peer peer;
     uint64_t number;      /* session_id, from 1; 0 before HELLO_ACK */
     uint64_t deadline_ns; /* monotonic; 0: none */
@@ -68,6 +70,7 @@ struct netipc_session {
     uint64_t attach_limit;
     uint64_t retry_ns; /* when to try to send REGION again; 0: not waiting */
     uint64_t offered_ordinal;
+    bool descriptors_sent;
     uint64_t have_ordinal; /* 0: not attached */
     bool superseded_due;
     struct netipc_session_page page;

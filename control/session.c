@@ -2,7 +2,7 @@
 #include "control/packet.h"
 #include "control/server_state.h"
 
-#include "shm/detail.h"
+#include "shm/checked.h"
 
 #include <string.h>
 
@@ -14,7 +14,15 @@ enum {
 
 static void arm_deadline(struct netipc_server *server, struct netipc_session *session)
 {
-    session->deadline_ns = netipc_os_monotonic_ns() + server->handshake_timeout_ns;
+    session->deadline_ns = netipc_add_saturating(netipc_os_monotonic_ns(), server->handshake_timeout_ns);
+}
+
+/* Something that had a deadline is done: it goes if nothing else of the session has one. */
+static void settle_deadline(struct netipc_session *session)
+{
+    if (session->state == NETIPC_SESSION_OPEN && session->skip_bytes == 0 && session->pending_length == 0 &&
+        (!session->must_attach || session->have_ordinal != 0))
+        session->deadline_ns = 0;
 }
 
 static void answer(struct netipc_server *server, struct netipc_session *session, const void *packet, size_t length,
@@ -128,10 +136,8 @@ static void on_hello(struct netipc_server *server, struct netipc_session *sessio
     session->must_attach = ack.selected_profile == NETIPC_PROFILE_PUBLICATION;
     session->max_request_payload = ack.max_request_payload_bytes;
     session->packet_size = ack.packet_size;
-    if (session->must_attach)
-        arm_deadline(server, session);
-    else
-        session->deadline_ns = 0;
+    arm_deadline(server, session); /* for ATTACH, if one must come */
+    settle_deadline(session);
     unsigned char out[NETIPC_WIRE_CONTROL_MAX];
     size_t out_length =
         netipc_wire_control(NETIPC_OP_HELLO_ACK, NETIPC_TRANSPORT_OK, envelope.message_id, &ack, sizeof ack, out);
@@ -198,6 +204,7 @@ static void offer_region(struct netipc_server *server, struct netipc_session *se
     } else if (result == NETIPC_PACKET_DONE) {
         session->state = NETIPC_SESSION_OFFERED;
         session->offered_ordinal = offer.ordinal;
+        session->descriptors_sent = true;
     } else if (result == NETIPC_PACKET_AGAIN) {
         session->retry_ns = netipc_os_monotonic_ns() + REGION_RETRY_NS;
     } else {
@@ -251,7 +258,7 @@ static void on_attached(struct netipc_server *server, struct netipc_session *ses
     }
     session->have_ordinal = session->offered_ordinal;
     session->state = NETIPC_SESSION_OPEN;
-    session->deadline_ns = 0;
+    settle_deadline(session);
     pthread_mutex_lock(&server->offer_lock);
     session->superseded_due = server->offer.ordinal > session->have_ordinal;
     pthread_mutex_unlock(&server->offer_lock);
@@ -358,8 +365,7 @@ static void on_continuation(struct netipc_server *server, struct netipc_session 
         netipc_server_end_session(server, session, "bad-chunk");
         return;
     }
-    if (!session->must_attach || session->have_ordinal != 0)
-        session->deadline_ns = 0;
+    settle_deadline(session);
     answer_request(server, session, session->skip_code, session->skip_id, NETIPC_TRANSPORT_UNSUPPORTED, false);
 }
 
@@ -422,8 +428,7 @@ void netipc_session_on_writable(struct netipc_server *server, struct netipc_sess
         return;
     }
     session->pending_length = 0;
-    if (session->state == NETIPC_SESSION_OPEN && (!session->must_attach || session->have_ordinal != 0))
-        session->deadline_ns = 0;
+    settle_deadline(session);
     netipc_server_watch(server, session, true, false);
     if (session->superseded_due)
         netipc_session_tell_superseded(server, session);
@@ -435,6 +440,10 @@ void netipc_session_on_time(struct netipc_server *server, struct netipc_session 
         netipc_count(&server->totals.timed_out, 1);
         netipc_server_end_session(server, session, "deadline");
     } else if (session->state == NETIPC_SESSION_REGION_DUE && session->retry_ns != 0 && now_ns >= session->retry_ns) {
-        offer_region(server, session);
+        /* An answer that waits for room goes first. */
+        if (session->pending_length == 0)
+            offer_region(server, session);
+        else
+            session->retry_ns = now_ns + REGION_RETRY_NS;
     }
 }

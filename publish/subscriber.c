@@ -5,6 +5,7 @@
 #include "control/client.h"
 #include "control/endpoint.h"
 #include "publish/sized.h"
+#include "shm/checked.h"
 #include "shm/detail.h"
 #include "shm/os.h"
 #include "shm/ring_reader.h"
@@ -36,6 +37,9 @@ struct netipc_subscriber {
     struct netipc_region_view view;                /* the region at hand; header is NULL before the first */
     bool publisher_gone;                           /* the region at hand has lost its publisher without a word */
     uint64_t seen_incarnation[2], seen_generation; /* at the last refresh */
+    uint64_t
+        known_incarnation[2]; /* of what was last read, or reported as changed: what generations are compared within */
+    uint64_t connected_ns;    /* when the last connect began */
     netipc_subscriber_state state;
     netipc_status last_error;
     struct {
@@ -136,7 +140,7 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
     if (subscriber == NULL)
         return;
     bool forked = subscriber->fork_guard.pid != 0 && netipc_fork_guard_forked(&subscriber->fork_guard);
-    netipc_client_disconnect(&subscriber->client);
+    netipc_client_disconnect(&subscriber->client, forked);
     netipc_uid_list_free(&subscriber->client.uids);
     if (subscriber->view.header != NULL)
         netipc_region_detach(&subscriber->view, forked);
@@ -160,6 +164,11 @@ static netipc_status check_call(const netipc_subscriber *subscriber)
     if (netipc_fork_guard_forked(&subscriber->fork_guard))
         return netipc_fail(NETIPC_FORKED, "this subscriber belongs to the parent process");
     return NETIPC_OK;
+}
+
+static netipc_status aborted(void)
+{
+    return netipc_fail(NETIPC_ABORTED, "an abort is in force");
 }
 
 /* --- the attachment --- */
@@ -205,27 +214,39 @@ static void end_session(netipc_subscriber *subscriber, netipc_status why)
         subscriber->publisher_gone = true;
         subscriber->totals.publishers_gone++;
     }
-    netipc_client_disconnect(&subscriber->client);
+    netipc_client_disconnect(&subscriber->client, false);
     subscriber->session_ordinal = 0;
     subscriber->superseded_told = false;
     subscriber->state = NETIPC_STATE_DISCONNECTED;
+}
+
+/* The caller has been told of a generation of the incarnation at hand. */
+static void know_incarnation(netipc_subscriber *subscriber)
+{
+    memcpy(subscriber->known_incarnation, subscriber->view.identity.incarnation, sizeof subscriber->known_incarnation);
 }
 
 /* Puts a mapped and confirmed region, and the session's page if it is new, in the place of those at hand. */
 static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_client_region *region,
                            const struct netipc_region_view *view, void **page)
 {
-    netipc_status status = netipc_os_window_show(subscriber->hot_window, region->region_fd);
-    if (status == NETIPC_OK && *page != NULL) {
+    netipc_status status = NETIPC_OK;
+    if (*page != NULL) {
         status = netipc_os_window_move(subscriber->line_window, *page);
         *page = NULL;
         netipc_store(&subscriber->line_offset, region->line_offset, relaxed);
     }
+    /* Last, since from then on polls and reads must speak of the same region. */
+    if (status == NETIPC_OK)
+        status = netipc_os_window_show(subscriber->hot_window, region->region_fd);
     if (status != NETIPC_OK)
         return status;
-    if (subscriber->view.header != NULL)
+    bool first = subscriber->view.header == NULL;
+    if (!first)
         netipc_region_detach(&subscriber->view, false);
     subscriber->view = *view;
+    if (first)
+        know_incarnation(subscriber);
     subscriber->publisher_gone = false;
     subscriber->session_ordinal = region->ordinal;
     subscriber->superseded_told = false;
@@ -269,6 +290,9 @@ static netipc_status attach(netipc_subscriber *subscriber, uint64_t deadline_ns)
     struct netipc_client_region region;
     netipc_status status = netipc_client_attach(&subscriber->client, subscriber->session_ordinal,
                                                 subscriber->max_region_size, deadline_ns, &region);
+    if (status == NETIPC_UNCHANGED && netipc_hot_state(hot_word(subscriber)) == NETIPC_REGION_SUPERSEDED)
+        return netipc_fail(NETIPC_PROTOCOL, "region %llu of %s is superseded, and there is no other",
+                           (unsigned long long)subscriber->session_ordinal, subscriber->service);
     if (status == NETIPC_UNCHANGED) {
         subscriber->superseded_told = false;
         return NETIPC_OK;
@@ -319,7 +343,6 @@ static netipc_status look(netipc_subscriber *subscriber, bool *move)
 
 static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
 {
-    uint64_t deadline_ns = 0;
     netipc_status status;
     if (in_session(subscriber)) {
         bool move;
@@ -327,18 +350,23 @@ static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
         if (status == NETIPC_OK && !move)
             return NETIPC_OK;
     }
-    deadline_ns = netipc_os_monotonic_ns();
-    deadline_ns = deadline_ns + subscriber->connect_timeout_ns < deadline_ns
-                      ? UINT64_MAX
-                      : deadline_ns + subscriber->connect_timeout_ns;
+    /* A resume may have left behind what the abort before it fired; an abort stores first and fires then. */
+    netipc_cancel_clear(subscriber->cancel);
+    if (netipc_load(&subscriber->aborted, acquire) != 0)
+        return aborted();
+    uint64_t now_ns = netipc_os_monotonic_ns();
+    uint64_t deadline_ns = netipc_add_saturating(now_ns, subscriber->connect_timeout_ns);
     subscriber->state = NETIPC_STATE_CONNECTING;
     status = NETIPC_OK;
     if (!in_session(subscriber)) {
+        subscriber->connected_ns = now_ns;
         subscriber->totals.connects++;
         status = netipc_client_connect(&subscriber->client, deadline_ns);
     }
     if (status == NETIPC_OK)
         status = attach(subscriber, deadline_ns);
+    if (status == NETIPC_OK && netipc_hot_state(hot_word(subscriber)) == NETIPC_REGION_CLOSED)
+        status = netipc_fail(NETIPC_CLOSED, "the publisher of %s closes", subscriber->service);
     if (status != NETIPC_OK && in_session(subscriber))
         end_session(subscriber, status);
     subscriber->state = status == NETIPC_OK ? NETIPC_STATE_READY : state_after(status);
@@ -357,6 +385,7 @@ static bool latest_is_new(netipc_subscriber *subscriber)
         return false;
     subscriber->seen_generation = generation;
     memcpy(subscriber->seen_incarnation, incarnation, sizeof subscriber->seen_incarnation);
+    know_incarnation(subscriber);
     return true;
 }
 
@@ -368,7 +397,7 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
     if (status != NETIPC_OK)
         return status;
     if (netipc_load(&subscriber->aborted, acquire) != 0)
-        status = netipc_fail(NETIPC_ABORTED, "an abort is in force");
+        status = aborted();
     else
         status = bring_up_to_date(subscriber);
     if (status != NETIPC_OK)
@@ -402,6 +431,8 @@ netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer
     else
         status = netipc_ring_read(&subscriber->view, buffer, capacity, &snapshot);
     subscriber->totals.reads += status == NETIPC_OK;
+    if (status == NETIPC_OK)
+        know_incarnation(subscriber);
     subscriber->totals.overruns += status == NETIPC_OVERRUN;
     subscriber->totals.read_retries += snapshot.retries;
     if (info == NULL)
@@ -418,44 +449,69 @@ netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer
     return copied == NETIPC_OK ? status : copied;
 }
 
-static netipc_status aborted(void)
+/* What the caller has seen of the incarnation at hand: a generation of another one is no generation of this. */
+static uint64_t seen_here(const netipc_subscriber *subscriber, uint64_t generation)
 {
-    return netipc_fail(NETIPC_ABORTED, "an abort is in force");
+    const uint64_t *at_hand = subscriber->view.identity.incarnation, *known = subscriber->known_incarnation;
+    return at_hand[0] == known[0] && at_hand[1] == known[1] ? generation : 0;
+}
+
+static bool newer(netipc_subscriber *subscriber, uint64_t seen)
+{
+    uint64_t latest = netipc_subscriber_generation(subscriber);
+    if (latest == seen || latest == 0)
+        return false;
+    know_incarnation(subscriber);
+    return true;
+}
+
+/* Sleeps until an abort, at most for pause_ns. */
+static netipc_status pause_alone(netipc_subscriber *subscriber, uint64_t pause_ns)
+{
+    uint64_t start = netipc_os_monotonic_ns(), elapsed = 0;
+    while (elapsed < pause_ns && netipc_load(&subscriber->aborted, acquire) == 0) {
+        netipc_os_wait(&subscriber->aborted, 0, pause_ns - elapsed);
+        elapsed = netipc_os_monotonic_ns() - start;
+    }
+    return netipc_load(&subscriber->aborted, acquire) != 0 ? aborted() : NETIPC_OK;
 }
 
 /* Without a session only time can bring anything: the next refresh. */
-static netipc_status wait_alone(netipc_subscriber *subscriber, uint64_t generation, uint64_t timeout_ns)
+static netipc_status wait_alone(netipc_subscriber *subscriber, uint64_t seen, uint64_t timeout_ns)
 {
-    uint64_t latest = netipc_subscriber_generation(subscriber);
     if (netipc_load(&subscriber->aborted, acquire) != 0)
         return aborted();
-    if (latest != generation && latest != 0)
+    if (newer(subscriber, seen))
         return NETIPC_OK;
     bool whole = timeout_ns <= subscriber->reconnect_ns;
-    uint64_t start = netipc_os_monotonic_ns(), elapsed = 0;
-    uint64_t pause = whole ? timeout_ns : subscriber->reconnect_ns;
-    while (elapsed < pause) {
-        netipc_os_wait(&subscriber->aborted, 0, pause - elapsed);
-        if (netipc_load(&subscriber->aborted, acquire) != 0)
-            return aborted();
-        elapsed = netipc_os_monotonic_ns() - start;
-    }
+    netipc_status status = pause_alone(subscriber, whole ? timeout_ns : subscriber->reconnect_ns);
+    if (status != NETIPC_OK)
+        return status;
     return whole ? netipc_fail(NETIPC_TIMED_OUT, "no publisher of %s within the timeout", subscriber->service)
                  : netipc_fail(NETIPC_DISCONNECTED, "no session with a publisher of %s", subscriber->service);
 }
 
-/* What a change of the hot word means for a wait. */
-static netipc_status explain_change(netipc_subscriber *subscriber, uint64_t generation)
+/* The session is over. Said at once, unless it had only just begun: a publisher that lets everybody in and hangs up
+ * must not make a loop of refresh and wait run hot. */
+static netipc_status report_end(netipc_subscriber *subscriber, netipc_status end, uint64_t left_ns)
 {
-    uint64_t hot = hot_word(subscriber);
-    uint64_t latest = netipc_hot_generation(hot);
-    if (latest != generation && latest != 0)
+    uint64_t since = netipc_os_monotonic_ns() - subscriber->connected_ns;
+    uint64_t pause = since < subscriber->reconnect_ns ? subscriber->reconnect_ns - since : 0;
+    if (pause_alone(subscriber, pause < left_ns ? pause : left_ns) != NETIPC_OK)
+        return NETIPC_ABORTED;
+    return end;
+}
+
+/* The hot word ended the wait. */
+static netipc_status explain_change(netipc_subscriber *subscriber, uint64_t seen, uint64_t left_ns)
+{
+    if (newer(subscriber, seen))
         return NETIPC_OK;
-    if (netipc_hot_state(hot) == NETIPC_REGION_CLOSED) {
-        end_session(subscriber, NETIPC_CLOSED);
-        return netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", subscriber->service);
-    }
-    return netipc_fail(NETIPC_SUPERSEDED, "the region of %s was replaced", subscriber->service);
+    if (netipc_hot_state(hot_word(subscriber)) != NETIPC_REGION_CLOSED)
+        return netipc_fail(NETIPC_SUPERSEDED, "the region of %s was replaced", subscriber->service);
+    end_session(subscriber, NETIPC_CLOSED);
+    return report_end(subscriber, netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", subscriber->service),
+                      left_ns);
 }
 
 netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation, uint64_t timeout_ns)
@@ -463,33 +519,31 @@ netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t gen
     netipc_status status = check_call(subscriber);
     if (status != NETIPC_OK)
         return status;
+    uint64_t seen = seen_here(subscriber, generation);
     if (!in_session(subscriber))
-        return wait_alone(subscriber, generation, timeout_ns);
+        return wait_alone(subscriber, seen, timeout_ns);
     uint64_t start = netipc_os_monotonic_ns(), spin_ns = subscriber->spin_ns;
-    for (uint64_t elapsed = 0;;) {
+    for (uint64_t elapsed = 0; elapsed <= timeout_ns; elapsed = netipc_os_monotonic_ns() - start) {
         uint64_t left = timeout_ns - elapsed;
-        bool slept;
-        if (spin_ns > left)
-            spin_ns = left;
-        enum netipc_wait_end end =
-            netipc_wait_for_change(&hot_header(subscriber)->latest, generation, line(subscriber), &subscriber->aborted,
-                                   spin_ns, left < subscriber->grace_ns ? left : subscriber->grace_ns, &slept);
+        bool slept, move;
+        enum netipc_wait_end end = netipc_wait_for_change(
+            &hot_header(subscriber)->latest, seen, line(subscriber), &subscriber->aborted,
+            spin_ns < left ? spin_ns : left, left < subscriber->grace_ns ? left : subscriber->grace_ns, &slept);
         subscriber->totals.sleeps += slept;
         spin_ns = 0;
         if (end == NETIPC_WAIT_ABORTED)
             return aborted();
         if (end == NETIPC_WAIT_CHANGED)
-            return explain_change(subscriber, generation);
-        bool move;
+            return explain_change(subscriber, seen, left);
         status = look(subscriber, &move);
         if (status != NETIPC_OK)
-            return status;
+            return report_end(subscriber, status, left);
         if (move)
             return netipc_fail(NETIPC_SUPERSEDED, "the region of %s was replaced", subscriber->service);
-        elapsed = netipc_os_monotonic_ns() - start;
-        if (elapsed >= timeout_ns)
-            return netipc_fail(NETIPC_TIMED_OUT, "nothing new from the publisher of %s", subscriber->service);
+        if (left == 0)
+            break;
     }
+    return netipc_fail(NETIPC_TIMED_OUT, "nothing new from the publisher of %s", subscriber->service);
 }
 
 void netipc_subscriber_abort(netipc_subscriber *subscriber)
@@ -497,7 +551,7 @@ void netipc_subscriber_abort(netipc_subscriber *subscriber)
     if (subscriber == NULL || netipc_fork_guard_forked(&subscriber->fork_guard))
         return;
     netipc_store(&subscriber->aborted, 1, seq_cst);
-    netipc_os_wake(&subscriber->aborted);
+    netipc_os_wake_all(&subscriber->aborted);
     netipc_wait_interrupt(line(subscriber));
     netipc_cancel_fire(subscriber->cancel);
 }

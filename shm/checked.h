@@ -21,6 +21,13 @@ static inline bool netipc_add_overflows(uint64_t a, uint64_t b, uint64_t *sum)
     return *sum < a;
 }
 
+/* The sum, or the largest number when it does not fit: for deadlines. */
+static inline uint64_t netipc_add_saturating(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    return netipc_add_overflows(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 /* true, with *product unspecified, when a * b does not fit. */
 static inline bool netipc_multiply_overflows(uint64_t a, uint64_t b, uint64_t *product)
 {

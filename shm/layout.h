@@ -9,6 +9,7 @@
 
 #include "shm/atomics.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NETIPC_REGION_MAGIC UINT64_C(0x315263706974656e) /* "netipcR1" in little-endian memory */
@@ -164,6 +165,12 @@ static inline uint64_t netipc_hot_generation(uint64_t word)
 static inline uint32_t netipc_hot_state(uint64_t word)
 {
     return (uint32_t)(word >> 12) & 3u;
+}
+
+/* CLOSED or SUPERSEDED; a state of 0 is nobody's. */
+static inline bool netipc_hot_ended(uint64_t word)
+{
+    return netipc_hot_state(word) >= NETIPC_REGION_CLOSED;
 }
 
 static inline uint32_t netipc_hot_slot(uint64_t word)

@@ -45,6 +45,10 @@ netipc_status netipc_os_memory_verify(int fd, uint64_t size);
 /* The same, but only shrinking and growing need be forbidden yet. */
 netipc_status netipc_os_memory_verify_size(int fd, uint64_t size);
 
+/* Of an object of our own, whose size was sealed before anybody else had it: whether what was sealed and reserved is
+ * so. */
+netipc_status netipc_os_memory_verify_own(int fd, uint64_t size);
+
 /* Makes sure that all of a sealed object is allocated (a peer could punch holes before the seal). */
 netipc_status netipc_os_memory_reserve(int fd, uint64_t size);
 
@@ -73,8 +77,9 @@ enum netipc_os_wait { NETIPC_OS_WOKEN, NETIPC_OS_WAIT_TIMED_OUT };
 /* Sleeps while *word is expected, at most timeout_ns. May return early for no reason (NETIPC_OS_WOKEN). */
 enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns);
 
-/* Wakes all that sleep on word. */
-void netipc_os_wake(netipc_atomic_u32 *word);
+/* Wakes one that sleeps on word; all that do. The kernel's work is proportional to how many are woken. */
+void netipc_os_wake_one(netipc_atomic_u32 *word);
+void netipc_os_wake_all(netipc_atomic_u32 *word);
 
 /* --- time --- */
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -23,12 +24,25 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#ifndef TMPFS_MAGIC
+#define TMPFS_MAGIC 0x01021994
+#endif
+
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 #define ALL_SEALS (SIZE_SEALS | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
 uint64_t netipc_os_page_size(void)
 {
     return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static netipc_status check_addressable(uint64_t size)
+{
+    size_t ignored;
+    if (!netipc_to_size(size, &ignored) || size > INT64_MAX)
+        return netipc_fail(NETIPC_TOO_LARGE, "%llu bytes of shared memory are more than this system can address",
+                           (unsigned long long)size);
+    return NETIPC_OK;
 }
 
 static netipc_status check_size(uint64_t size)
@@ -38,21 +52,21 @@ static netipc_status check_size(uint64_t size)
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
         return netipc_fail(NETIPC_TOO_LARGE, "%llu bytes of shared memory wanted, RLIMIT_FSIZE allows %llu",
                            (unsigned long long)size, (unsigned long long)limit.rlim_cur);
-    size_t ignored;
-    if (!netipc_to_size(size, &ignored) || size > INT64_MAX)
-        return netipc_fail(NETIPC_TOO_LARGE, "%llu bytes of shared memory are more than this system can address",
-                           (unsigned long long)size);
-    return NETIPC_OK;
+    return check_addressable(size);
 }
 
+/* In steps: a signal makes the kernel undo the step that it interrupts, and signals may come faster than all of it
+ * takes. */
 static netipc_status allocate(int fd, uint64_t size)
 {
-    int result;
-    do
-        result = fallocate(fd, 0, 0, (off_t)size);
-    while (result < 0 && errno == EINTR);
-    if (result < 0)
-        return netipc_fail_errno(errno, "allocate %llu bytes of shared memory", (unsigned long long)size);
+    const uint64_t step = UINT64_C(4) << 20;
+    for (uint64_t at = 0; at < size;) {
+        uint64_t length = size - at < step ? size - at : step;
+        if (fallocate(fd, 0, (off_t)at, (off_t)length) == 0)
+            at += length;
+        else if (errno != EINTR)
+            return netipc_fail_errno(errno, "allocate %llu bytes of shared memory", (unsigned long long)size);
+    }
     return NETIPC_OK;
 }
 
@@ -114,6 +128,9 @@ netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, void **base)
 
 netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, const void **base)
 {
+    netipc_status addressable = check_addressable(size);
+    if (addressable != NETIPC_OK)
+        return addressable;
     void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
     if (mapped == MAP_FAILED)
         return netipc_fail_errno(errno, "map %llu bytes of shared memory for reading", (unsigned long long)size);
@@ -156,9 +173,13 @@ static netipc_status verify(int fd, uint64_t size, int wanted)
         return netipc_fail(NETIPC_CORRUPT, "the descriptor received is not sealable memory");
     if ((seals & wanted) != wanted)
         return netipc_fail(NETIPC_CORRUPT, "seals 0x%x wanted, 0x%x found", wanted, seals);
+    struct statfs filesystem;
     struct stat status;
-    if (fstat(fd, &status) < 0)
-        return netipc_fail_errno(errno, "stat shared memory");
+    if (fstatfs(fd, &filesystem) < 0 || fstat(fd, &status) < 0)
+        return netipc_fail_errno(errno, "look at shared memory");
+    if ((unsigned long)filesystem.f_type != TMPFS_MAGIC)
+        return netipc_fail(NETIPC_CORRUPT, "the descriptor received is of file system type 0x%lx, not ordinary memory",
+                           (unsigned long)filesystem.f_type);
     if (status.st_size < 0 || (uint64_t)status.st_size != size)
         return netipc_fail(NETIPC_CORRUPT, "shared memory of %llu bytes announced, %lld found",
                            (unsigned long long)size, (long long)status.st_size);
@@ -168,14 +189,34 @@ static netipc_status verify(int fd, uint64_t size, int wanted)
     return NETIPC_OK;
 }
 
+/* Blocks may have been allocated beyond the end, in the place of some before it. The pages of an honest peer have been
+ * written; only then do they count as data here. */
+static netipc_status verify_no_holes(int fd, uint64_t size)
+{
+    off_t hole = lseek(fd, 0, SEEK_HOLE);
+    if (hole < 0)
+        return netipc_fail_errno(errno, "look for holes in shared memory");
+    if ((uint64_t)hole != size)
+        return netipc_fail(NETIPC_CORRUPT, "shared memory of %llu bytes has a hole at %lld", (unsigned long long)size,
+                           (long long)hole);
+    return NETIPC_OK;
+}
+
 netipc_status netipc_os_memory_verify(int fd, uint64_t size)
 {
-    return verify(fd, size, ALL_SEALS);
+    netipc_status status = verify(fd, size, ALL_SEALS);
+    return status == NETIPC_OK ? verify_no_holes(fd, size) : status;
 }
 
 netipc_status netipc_os_memory_verify_size(int fd, uint64_t size)
 {
-    return verify(fd, size, SIZE_SEALS);
+    netipc_status status = verify(fd, size, SIZE_SEALS);
+    return status == NETIPC_OK ? verify_no_holes(fd, size) : status;
+}
+
+netipc_status netipc_os_memory_verify_own(int fd, uint64_t size)
+{
+    return verify(fd, size, ALL_SEALS);
 }
 
 netipc_status netipc_os_window_open(bool writable, void **window)

@@ -19,7 +19,12 @@ enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, u
     return NETIPC_OS_WOKEN;
 }
 
-void netipc_os_wake(netipc_atomic_u32 *word)
+void netipc_os_wake_one(netipc_atomic_u32 *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void netipc_os_wake_all(netipc_atomic_u32 *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }

@@ -60,7 +60,7 @@ netipc_status netipc_session_page_seal(struct netipc_session_page *page)
     if (status == NETIPC_OK)
         status = netipc_os_memory_reserve(page->fd, bytes);
     if (status == NETIPC_OK)
-        status = netipc_os_memory_verify(page->fd, bytes);
+        status = netipc_os_memory_verify_own(page->fd, bytes);
     if (status != NETIPC_OK)
         return status;
     close(page->fd);

@@ -62,10 +62,11 @@ void netipc_session_table_scan(struct netipc_session_table *table, uint64_t gene
             (*saved)++;
             continue;
         }
-        /* Only the publisher clears the bit, by a value that no sleeper expects: who is about to sleep on the old
+        /* One is woken: a peer that parks thousands of threads on its word would make the publisher wait for them all.
+         * Only the publisher clears the bit, by a value that no sleeper expects: who is about to sleep on the old
          * one finds it changed. If killed between the two: the sleeper learns of the death within its grace. */
         netipc_store(&line->wake, (uint32_t)(generation * 2), relaxed);
-        netipc_os_wake(&line->wake);
+        netipc_os_wake_one(&line->wake);
         (*sent)++;
     }
     netipc_store(&table->scan, scan + 2, release); /* S4, pairs with R3 */

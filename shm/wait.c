@@ -8,7 +8,7 @@ static bool changed(const netipc_atomic_u64 *latest, uint64_t generation)
     uint64_t hot = netipc_load(latest, acquire); /* W3, pairs with P4 */
     uint64_t latest_generation = netipc_hot_generation(hot);
     /* Generation 0 is nothing to read, also for who saw generations of an earlier publisher. */
-    return (latest_generation != generation && latest_generation != 0) || netipc_hot_state(hot) != NETIPC_REGION_LIVE;
+    return (latest_generation != generation && latest_generation != 0) || netipc_hot_ended(hot);
 }
 
 static bool spin(const netipc_atomic_u64 *latest, uint64_t generation, const netipc_atomic_u32 *aborted,
@@ -55,5 +55,5 @@ void netipc_wait_interrupt(struct netipc_session_line *line)
 {
     netipc_fence(seq_cst); /* the caller's store to aborted comes first; pairs with W2 */
     netipc_fetch_add(&line->wake, 2u, relaxed);
-    netipc_os_wake(&line->wake);
+    netipc_os_wake_all(&line->wake);
 }

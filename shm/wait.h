@@ -12,8 +12,8 @@
  *     W4  sleep while wake = w                             wake ← 2 x generation, wake up
  *
  * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its store makes W4 fail, or its
- * wake-up ends it. Several threads of one process may wait on one word: each sets the bit that may be set already, and
- * one wake-up ends all of them.
+ * wake-up ends it. One thread of a session waits at a time, so one is woken: a peer that parks thousands of threads on
+ * its word must not make the publisher wait for them.
  *
  * An abort: aborted ← 1, fence, wake ← wake + 2, wake up; a waiter looks at aborted between W2 and W4. The sum keeps
  * bit 0, so that the publisher's wake-up of other waiters is not lost.
@@ -27,7 +27,7 @@
 #include <stdbool.h>
 
 enum netipc_wait_end {
-    NETIPC_WAIT_CHANGED, /* another generation, or not LIVE */
+    NETIPC_WAIT_CHANGED, /* another generation (but 0, which is nothing), or CLOSED or SUPERSEDED */
     NETIPC_WAIT_ABORTED,
     NETIPC_WAIT_ELAPSED /* spin_ns, then sleep_ns; or woken for no reason that still holds */
 };

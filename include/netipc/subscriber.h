@@ -100,7 +100,7 @@ NETIPC_API void netipc_subscriber_close(netipc_subscriber *subscriber);
 /*
  * Brings the attachment up to date: connects when there is no session, notices that the publisher
  * died or closed, moves to the region that superseded the one at hand. When nothing is to do it costs
- * one system call. Data at hand stays readable until newer data has replaced it.
+ * one system call. Data at hand stays readable until another region has been attached.
  *
  * *changed (may be NULL) becomes 1 when the latest snapshot is another one than at the previous
  * refresh, in (incarnation, generation), and 0 otherwise, whatever the result.
@@ -146,9 +146,13 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
 /*
  * Waits until there is something for read or refresh to do: spins for spin_ns, then sleeps.
  *
+ * generation is what the caller has seen of the publisher that it was last told of. When refresh has attached to another
+ * publisher since, without saying "changed", every generation is new, once.
+ *
  * NETIPC_OK: the latest generation is neither `generation` nor 0. NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE:
- * it is, and the publisher is in that state: refresh. NETIPC_DISCONNECTED: there was no session; it has slept for
- * reconnect_ns or the timeout, whichever is shorter. NETIPC_TIMED_OUT. NETIPC_ABORTED. NETIPC_FORKED.
+ * it is, and the publisher is in that state: refresh. NETIPC_DISCONNECTED: there was no session, and it has slept for
+ * reconnect_ns or the timeout, whichever is shorter; or the publisher ended the session. NETIPC_TIMED_OUT.
+ * NETIPC_ABORTED. NETIPC_FORKED. NETIPC_PROTOCOL and NETIPC_SYSTEM: the session broke; refresh makes another.
  *
  * A publisher that died is noticed within grace_ns. After a GONE or CLOSED, or a refresh that failed, a
  * wait behaves as without a session, so a loop of refresh and wait never runs hot.
