@@ -372,5 +372,5 @@ int main(void)
                                         scene_open, scene_close),
         cmocka_unit_test_setup_teardown(random_words_in_a_session_page_disturb_nobody_else, scene_open, scene_close),
     };
-    return scene_exit_status(cmocka_run_group_tests(tests, NULL, NULL));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

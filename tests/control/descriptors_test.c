@@ -317,5 +317,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_subscriber_without_a_descriptor_for_the_larger_region_keeps_the_old_data,
                                         open_scene_with_few_files, close_scene_with_few_files),
     };
-    return scene_exit_status(cmocka_run_group_tests(tests, NULL, NULL));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -503,5 +503,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_first_packet_that_is_no_hello_is_closed_without_an_answer, scene_open,
                                         scene_close),
     };
-    return scene_exit_status(cmocka_run_group_tests(tests, load_golden, free_golden));
+    return cmocka_run_group_tests(tests, load_golden, free_golden);
 }

@@ -251,5 +251,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_umask_of_0777_does_not_keep_the_publisher_out_of_its_own_new_directory,
                                         open_scene_as_root, scene_close),
     };
-    return scene_exit_status(cmocka_run_group_tests(tests, NULL, NULL));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

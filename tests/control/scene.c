@@ -22,7 +22,6 @@ enum { CHILDREN_MAX = 256 };
 
 static pid_t children[CHILDREN_MAX];
 static size_t child_count;
-static unsigned skipped;
 
 unsigned slow_ms(unsigned ms)
 {
@@ -41,19 +40,6 @@ uint64_t now_ms(void)
 void pause_ms(unsigned ms)
 {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
-}
-
-void scene_note_skip(const char *reason)
-{
-    printf("skip: %s\n", reason);
-    skipped++;
-}
-
-int scene_exit_status(int failed)
-{
-    if (failed != 0)
-        return 1;
-    return skipped > 0 ? 77 : 0;
 }
 
 /* --- the run directory --- */

@@ -36,15 +36,6 @@ unsigned slow_ms(unsigned ms);
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);
 
-/* For a test that this system cannot run: says why, and makes the program's exit status 77 if nothing fails. */
-#define SKIP_BECAUSE(reason)                                                                                           \
-    do {                                                                                                               \
-        scene_note_skip(reason);                                                                                       \
-        skip();                                                                                                        \
-    } while (0)
-void scene_note_skip(const char *reason);
-int scene_exit_status(int failed);
-
 /* Defaults for SCENE_SERVICE in scene->run_dir with SCENE_TOKEN. */
 netipc_publisher_config publisher_config(const struct scene *scene);
 netipc_subscriber_config subscriber_config(const struct scene *scene);

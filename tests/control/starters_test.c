@@ -350,5 +350,5 @@ int main(void)
                                         scene_close),
         cmocka_unit_test_setup_teardown(a_running_publisher_holds_no_lock, scene_open, scene_close),
     };
-    return scene_exit_status(cmocka_run_group_tests(tests, NULL, NULL));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
