@@ -56,15 +56,9 @@ static void expect_business_as_usual(struct stage *stage)
     assert_int_equal(session.connects, 1);
 }
 
-static bool the_witness_is_alone(void *context)
-{
-    netipc_publisher_info info = order_info(context);
-    return info.sessions == 1 && info.attached == 1;
-}
-
 static void take_down(struct stage *stage)
 {
-    assert_true(becomes_true(the_witness_is_alone, &stage->publisher, 5000));
+    assert_true(sessions_become(&stage->publisher, 1, 1));
     netipc_subscriber_close(stage->witness);
     order_close(&stage->publisher);
 }

@@ -13,19 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static netipc_status status_of_one_more(const struct scene *scene)
-{
-    netipc_status status;
-    netipc_subscriber_config config = subscriber_config(scene);
-    netipc_subscriber_close(open_subscriber(&config, &status));
-    return status;
-}
-
-static bool nobody_is_there(void *context)
-{
-    return order_info(context).sessions == 0;
-}
-
 /* --- sent by a peer --- */
 
 static void descriptors_that_a_client_sends_stay_open_nowhere(void **state)
@@ -66,12 +53,12 @@ static void descriptors_that_a_client_sends_stay_open_nowhere(void **state)
             close(fds[1]);
         }
         close(socket);
-        assert_true(becomes_true(nobody_is_there, &publisher, 5000));
+        assert_true(sessions_become(&publisher, 0, 0));
         assert_int_equal(count_descriptors(publisher.pid), before);
     }
     for (int i = 0; i < 16; i++)
         close(gifts[i]);
-    assert_int_equal(status_of_one_more(scene), NETIPC_OK);
+    assert_int_equal(visit_once(scene), NETIPC_OK);
     order_close(&publisher);
 }
 
@@ -163,7 +150,7 @@ static void a_client_that_comes_when_descriptors_have_run_out_is_served_when_the
         assert_in_range(cpu_ms(publisher.pid) - cpu, 0, 300);
         order_free_descriptors(&publisher);
         assert_int_equal(wait_child(pid, slow_ms(5000)), NETIPC_OK);
-        assert_true(becomes_true(nobody_is_there, &publisher, 5000));
+        assert_true(sessions_become(&publisher, 0, 0));
     }
     order_close(&publisher);
 }
@@ -176,12 +163,12 @@ static void a_publisher_without_a_descriptor_for_the_session_page_says_so_and_go
     assert_int_equal(start_publisher(&config, allow_few_files, NULL, &publisher), NETIPC_OK);
     unsigned before = count_descriptors(publisher.pid);
     order_leave_descriptors(&publisher, 2);
-    assert_int_equal(status_of_one_more(scene), NETIPC_NO_MEMORY); /* transport status 6: internal error */
+    assert_int_equal(visit_once(scene), NETIPC_NO_MEMORY); /* transport status 6: internal error */
     assert_int_equal(order_publish(&publisher, 1, 10, 1000), NETIPC_OK);
     order_free_descriptors(&publisher);
-    assert_true(becomes_true(nobody_is_there, &publisher, 5000));
+    assert_true(sessions_become(&publisher, 0, 0));
     assert_int_equal(count_descriptors(publisher.pid), before);
-    assert_int_equal(status_of_one_more(scene), NETIPC_OK);
+    assert_int_equal(visit_once(scene), NETIPC_OK);
     order_close(&publisher);
 }
 

@@ -109,6 +109,14 @@ netipc_subscriber *open_subscriber(const netipc_subscriber_config *config, netip
     return subscriber;
 }
 
+netipc_status visit_once(const struct scene *scene)
+{
+    netipc_status status;
+    netipc_subscriber_config config = subscriber_config(scene);
+    netipc_subscriber_close(open_subscriber(&config, &status));
+    return status;
+}
+
 /* --- snapshots --- */
 
 static unsigned char byte_of(uint64_t seed, size_t at)
@@ -240,17 +248,6 @@ unsigned long cpu_ms(pid_t pid)
     const char *behind_name = strrchr(line, ')');
     assert_int_equal(sscanf(behind_name, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system), 2);
     return (user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
-}
-
-bool becomes_true(bool (*look)(void *context), void *context, unsigned ms)
-{
-    uint64_t end = now_ms() + slow_ms(ms);
-    while (!look(context)) {
-        if (now_ms() > end)
-            return false;
-        pause_ms(2);
-    }
-    return true;
 }
 
 /* --- the publisher over there --- */
@@ -415,6 +412,16 @@ netipc_publisher_info order_info(struct publisher_process *process)
     struct report report = obeyed(process, &(struct order){.kind = INFO});
     assert_int_equal(report.status, NETIPC_OK);
     return report.info;
+}
+
+bool sessions_become(struct publisher_process *process, uint64_t sessions, uint64_t attached)
+{
+    for (uint64_t end = now_ms() + slow_ms(5000); now_ms() < end; pause_ms(2)) {
+        netipc_publisher_info info = order_info(process);
+        if (info.sessions == sessions && info.attached == attached)
+            return true;
+    }
+    return false;
 }
 
 void order_leave_descriptors(struct publisher_process *process, unsigned free_descriptors)

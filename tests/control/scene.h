@@ -47,6 +47,9 @@ netipc_subscriber *open_subscriber(const netipc_subscriber_config *config, netip
 void make_snapshot(uint64_t seed, unsigned char *bytes, size_t length);
 bool snapshot_is_whole(const unsigned char *bytes, size_t length);
 
+/* What one refresh of a new subscriber gives. */
+netipc_status visit_once(const struct scene *scene);
+
 /* --- a publisher in a process of its own --- */
 
 struct publisher_process {
@@ -72,6 +75,9 @@ void order_leave_descriptors(struct publisher_process *process, unsigned free_de
 void order_free_descriptors(struct publisher_process *process);
 /* Forks a child that holds everything that it inherits until it is killed; its pid. */
 pid_t order_fork_holder(struct publisher_process *process);
+/* Whether it comes to have so many sessions, of which so many are attached. A peer can see its session end before the
+ * publisher has counted that. */
+bool sessions_become(struct publisher_process *process, uint64_t sessions, uint64_t attached);
 /* Closes the publisher and ends the process. */
 void order_close(struct publisher_process *process);
 
@@ -88,8 +94,5 @@ int wait_child(pid_t pid, unsigned ms);
 unsigned count_descriptors(pid_t pid);
 unsigned count_mappings(pid_t pid, const char *name_part);
 unsigned long cpu_ms(pid_t pid);
-
-/* Waits until look(context) is true. */
-bool becomes_true(bool (*look)(void *context), void *context, unsigned ms);
 
 #endif

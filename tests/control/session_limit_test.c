@@ -17,20 +17,6 @@ static struct publisher_process serve(const struct scene *scene, uint32_t max_se
     return publisher;
 }
 
-static bool nobody_is_attached(void *context)
-{
-    netipc_publisher_info info = order_info(context);
-    return info.attached == 0 && info.sessions == 0;
-}
-
-static netipc_status status_of_one_more(const struct scene *scene)
-{
-    netipc_status status;
-    netipc_subscriber_config config = subscriber_config(scene);
-    netipc_subscriber_close(open_subscriber(&config, &status));
-    return status;
-}
-
 static void the_session_over_the_limit_is_told_busy_at_once(void **state)
 {
     const struct scene *scene = *state;
@@ -43,7 +29,7 @@ static void the_session_over_the_limit_is_told_busy_at_once(void **state)
         assert_int_equal(status, NETIPC_OK);
     }
     assert_int_equal(order_info(&publisher).attached, LIMIT);
-    assert_int_equal(status_of_one_more(scene), NETIPC_BUSY);
+    assert_int_equal(visit_once(scene), NETIPC_BUSY);
 
     int socket = raw_connect(scene);
     struct netipc_hello hello = raw_hello(NETIPC_PROFILE_BASELINE, NETIPC_PROFILE_BASELINE);
@@ -59,8 +45,8 @@ static void the_session_over_the_limit_is_told_busy_at_once(void **state)
         assert_int_equal(netipc_subscriber_refresh(subscribers[i], NULL), NETIPC_OK);
         netipc_subscriber_close(subscribers[i]);
     }
-    assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
-    assert_int_equal(status_of_one_more(scene), NETIPC_OK);
+    assert_true(sessions_become(&publisher, 0, 0));
+    assert_int_equal(visit_once(scene), NETIPC_OK);
     order_close(&publisher);
 }
 
@@ -101,13 +87,13 @@ static void the_place_of_a_killed_subscriber_is_free_again(void **state)
         pid_t pid = visit(scene);
         if (stopped)
             kill(pid, SIGSTOP);
-        assert_int_equal(status_of_one_more(scene), NETIPC_BUSY);
+        assert_int_equal(visit_once(scene), NETIPC_BUSY);
         assert_int_equal(order_publish(&publisher, 1, 100, 1000), NETIPC_OK);
         assert_int_equal(order_info(&publisher).attached, 1);
         kill_and_reap(pid);
-        assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
-        assert_int_equal(status_of_one_more(scene), NETIPC_OK);
-        assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
+        assert_true(sessions_become(&publisher, 0, 0));
+        assert_int_equal(visit_once(scene), NETIPC_OK);
+        assert_true(sessions_become(&publisher, 0, 0));
     }
     order_close(&publisher);
 }
@@ -123,12 +109,6 @@ static int refresh_once(void *context)
 
 enum { CROWD = 100, HEARD_OUT = 64 };
 
-static bool the_crowd_is_there(void *context)
-{
-    netipc_publisher_info info = order_info(context);
-    return info.sessions == 1 && info.refused_busy == CROWD - 1 - HEARD_OUT;
-}
-
 /* Only some of those over the limit are heard out before they are refused; the others are refused unheard, also when
  * their HELLO is under way already. */
 static void a_crowd_that_waits_to_be_refused_does_not_hide_the_refusal(void **state)
@@ -138,8 +118,10 @@ static void a_crowd_that_waits_to_be_refused_does_not_hide_the_refusal(void **st
     int crowd[CROWD];
     for (int i = 0; i < CROWD; i++)
         crowd[i] = raw_connect(scene);
-    assert_true(becomes_true(the_crowd_is_there, &publisher, 5000));
-    assert_int_equal(status_of_one_more(scene), NETIPC_BUSY);
+    uint64_t end = now_ms() + slow_ms(5000);
+    while (order_info(&publisher).refused_busy < CROWD - 1 - HEARD_OUT)
+        assert_true(now_ms() < end);
+    assert_int_equal(visit_once(scene), NETIPC_BUSY);
     for (int round = 0; round < 3; round++) {
         kill(publisher.pid, SIGSTOP);
         pid_t pid = start_child(refresh_once, scene);
@@ -149,8 +131,8 @@ static void a_crowd_that_waits_to_be_refused_does_not_hide_the_refusal(void **st
     }
     for (int i = 0; i < CROWD; i++)
         close(crowd[i]);
-    assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
-    assert_int_equal(status_of_one_more(scene), NETIPC_OK);
+    assert_true(sessions_become(&publisher, 0, 0));
+    assert_int_equal(visit_once(scene), NETIPC_OK);
     order_close(&publisher);
 }
 
@@ -168,8 +150,8 @@ static void thousands_of_visits_with_nothing_published_leave_nothing_behind(void
 {
     const struct scene *scene = *state;
     struct publisher_process publisher = serve(scene, 8);
-    assert_int_equal(status_of_one_more(scene), NETIPC_OK);
-    assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
+    assert_int_equal(visit_once(scene), NETIPC_OK);
+    assert_true(sessions_become(&publisher, 0, 0));
     struct footprint there = footprint_of(publisher.pid), here = footprint_of(getpid());
 
     netipc_subscriber_config config = subscriber_config(scene);
@@ -201,7 +183,7 @@ static void thousands_of_visits_with_nothing_published_leave_nothing_behind(void
         }
         close(socket);
     }
-    assert_true(becomes_true(nobody_is_attached, &publisher, 5000));
+    assert_true(sessions_become(&publisher, 0, 0));
     struct footprint there_now = footprint_of(publisher.pid), here_now = footprint_of(getpid());
     assert_memory_equal(&there_now, &there, sizeof there);
     assert_memory_equal(&here_now, &here, sizeof here);

@@ -84,12 +84,6 @@ static bool has_hung_up(int socket, unsigned ms)
     return poll(&polled, 1, (int)ms) == 1 && (polled.revents & POLLHUP);
 }
 
-static bool only_one_is_left(void *context)
-{
-    netipc_publisher_info info = order_info(context);
-    return info.sessions == 1 && info.attached == 1;
-}
-
 static netipc_publisher_config impatient(const struct scene *scene)
 {
     netipc_publisher_config config = publisher_config(scene);
@@ -125,7 +119,7 @@ static void peers_that_do_not_go_on_are_ended_and_a_subscriber_reads_meanwhile(v
     for (size_t i = 0; i < PEERS; i++)
         assert_true(has_hung_up(sockets[i], slow_ms(DEADLINE_MS * 5)));
     assert_true(now_ms() - start >= slow_ms(DEADLINE_MS) - 50);
-    assert_true(becomes_true(only_one_is_left, &publisher, 5000));
+    assert_true(sessions_become(&publisher, 1, 1));
     assert_int_equal(order_info(&publisher).timed_out, PEERS);
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
     for (size_t i = 0; i < PEERS; i++)
