@@ -3,16 +3,8 @@
 
 #include "shm/ring_reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { SLOTS = 4, CAPACITY = 256 };
 
@@ -301,96 +293,6 @@ static void an_odd_sequence_that_never_changes_ends_a_read_after_a_fixed_number_
     unmake_ring(&made);
 }
 
-/* --- killed at any instruction --- */
-
-enum { STEPPED_PUBLICATIONS = 6, STEPPED_LENGTH = 24, STEPS_MAX = 2000000 };
-
-struct stepped {
-    atomic_int region_fd, done;
-};
-
-static _Noreturn void publish_under_observation(struct stepped *stepped)
-{
-    struct made_ring made;
-    make_ring(&made, SLOTS, CAPACITY);
-    publish_pattern(&made, STEPPED_LENGTH);
-    atomic_store(&stepped->region_fd, made.region.fd);
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
-    for (int i = 1; i < STEPPED_PUBLICATIONS; i++)
-        publish_pattern(&made, STEPPED_LENGTH);
-    netipc_ring_end(&made.ring, NETIPC_REGION_CLOSED);
-    atomic_store(&stepped->done, 1);
-    for (;;)
-        pause();
-}
-
-static netipc_status read_whole(const struct netipc_region_view *view, uint64_t *generation, uint32_t *region_state)
-{
-    unsigned char bytes[CAPACITY];
-    struct netipc_ring_snapshot snapshot;
-    netipc_status status = netipc_ring_read(view, bytes, sizeof bytes, &snapshot);
-    *generation = snapshot.generation;
-    *region_state = snapshot.state;
-    if (status == NETIPC_OK && (snapshot.length != STEPPED_LENGTH || !pattern_is(bytes, STEPPED_LENGTH, *generation)))
-        return NETIPC_CORRUPT;
-    return status;
-}
-
-/*
- * The publisher is stopped after each single instruction, which for a reader is the same as killed there: every time
- * the last whole snapshot must be there, of the same generation as before or of the next.
- */
-static void a_publisher_killed_after_any_instruction_leaves_the_last_whole_snapshot(void **state)
-{
-    (void)state;
-    struct stepped *stepped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(stepped, MAP_FAILED);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        publish_under_observation(stepped);
-    int how;
-    assert_int_equal(waitpid(pid, &how, 0), pid);
-    if (WIFEXITED(how)) {
-        munmap(stepped, 4096);
-        puts("skip: this system lets nobody trace a child");
-        skip();
-    }
-    assert_true(WIFSTOPPED(how));
-    char path[64];
-    struct netipc_region_view view;
-    struct netipc_region_geometry geometry;
-    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, atomic_load(&stepped->region_fd));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
-    close(fd);
-
-    uint64_t generation = 1, seen;
-    uint32_t region_state = NETIPC_REGION_LIVE, steps = 0;
-    bool good = true;
-    while (good && atomic_load(&stepped->done) == 0 && steps++ < STEPS_MAX) {
-        good = ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && waitpid(pid, &how, 0) == pid && WIFSTOPPED(how) &&
-               read_whole(&view, &seen, &region_state) == NETIPC_OK && (seen == generation || seen == generation + 1);
-        generation = seen;
-    }
-    kill(pid, SIGKILL);
-    waitpid(pid, &how, 0);
-    assert_true(good);
-    assert_true(steps < STEPS_MAX);
-    assert_in_range(steps, 100, STEPS_MAX);
-    assert_int_equal(generation, STEPPED_PUBLICATIONS);
-    assert_int_equal(read_whole(&view, &seen, &region_state), NETIPC_OK);
-    assert_int_equal(seen, STEPPED_PUBLICATIONS);
-    assert_int_equal(region_state, NETIPC_REGION_CLOSED);
-    print_message("stopped after each of %u instructions\n", steps);
-    netipc_region_detach(&view, false);
-    munmap(stepped, 4096);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,7 +306,6 @@ int main(void)
         cmocka_unit_test(random_words_in_the_slot_headers_give_a_status),
         cmocka_unit_test(forged_lengths_are_found_by_their_bounds),
         cmocka_unit_test(an_odd_sequence_that_never_changes_ends_a_read_after_a_fixed_number_of_tries),
-        cmocka_unit_test(a_publisher_killed_after_any_instruction_leaves_the_last_whole_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Both sides of the ring, stopped after single instructions by ptrace. */
+#include "tests/shm/made_region.h"
+
+#include "shm/ring_reader.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SLOTS = 4, CAPACITY = 256, STEPPED_PUBLICATIONS = 6, STEPPED_LENGTH = 24, STEPS_MAX = 2000000 };
+
+/* What a traced child and the test tell each other. */
+struct stepped {
+    int region_fd;                    /* of the publisher */
+    atomic_int done;                  /* the publisher is through */
+    atomic_uint whole, torn, retries; /* what the reader got */
+};
+
+static struct stepped *share_stepped(void)
+{
+    struct stepped *stepped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(stepped, MAP_FAILED);
+    return stepped;
+}
+
+/* In the child: stops until the test lets it go on, one instruction at a time. */
+static void let_oneself_be_stepped(void)
+{
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+        _exit(77);
+    raise(SIGSTOP);
+}
+
+/* Whether the child has come so far. */
+static bool is_being_stepped(pid_t pid)
+{
+    int how;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    return WIFSTOPPED(how);
+}
+
+static bool step(pid_t pid)
+{
+    int how;
+    return ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && waitpid(pid, &how, 0) == pid && WIFSTOPPED(how);
+}
+
+static void kill_stepped(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static _Noreturn void publish_under_observation(struct stepped *stepped)
+{
+    struct made_ring made;
+    make_ring(&made, SLOTS, CAPACITY);
+    publish_pattern(&made, STEPPED_LENGTH);
+    stepped->region_fd = made.region.fd;
+    let_oneself_be_stepped();
+    for (int i = 1; i < STEPPED_PUBLICATIONS; i++)
+        publish_pattern(&made, STEPPED_LENGTH);
+    netipc_ring_end(&made.ring, NETIPC_REGION_CLOSED);
+    atomic_store(&stepped->done, 1);
+    for (;;)
+        pause();
+}
+
+static netipc_status read_whole(const struct netipc_region_view *view, struct netipc_ring_snapshot *snapshot)
+{
+    unsigned char bytes[CAPACITY];
+    netipc_status status = netipc_ring_read(view, bytes, sizeof bytes, snapshot);
+    if (status == NETIPC_OK &&
+        (snapshot->length != STEPPED_LENGTH || !pattern_is(bytes, STEPPED_LENGTH, snapshot->generation)))
+        return NETIPC_CORRUPT;
+    return status;
+}
+
+/* A slot whose sequence is even is a whole generation, whether the hot word names it or not. */
+static bool even_slots_are_whole(const struct netipc_region_view *view)
+{
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        const struct netipc_slot_header *slot = &view->slots[i];
+        struct netipc_slot_values values = {
+            .seq = netipc_load(&slot->seq, acquire),
+            .payload_length = netipc_load(&slot->payload_length, relaxed),
+            .annex_length = netipc_load(&slot->annex_length, relaxed),
+            .flags = netipc_load(&slot->flags, relaxed),
+            .publish_time_ns = netipc_load(&slot->publish_time_ns, relaxed),
+            .checksum = netipc_load(&slot->checksum, relaxed),
+        };
+        if (values.seq == 0 || values.seq % 2 != 0)
+            continue;
+        if (netipc_load(&slot->check, relaxed) != netipc_slot_check(&values) ||
+            values.payload_length != STEPPED_LENGTH ||
+            !pattern_is(view->data + i * view->geometry.slot_stride, STEPPED_LENGTH, values.seq / 2))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * The publisher is stopped after each single instruction, which for a reader is the same as killed there: every time
+ * the last whole snapshot must be there, of the same generation as before or of the next.
+ */
+static void a_publisher_killed_after_any_instruction_leaves_the_last_whole_snapshot(void **state)
+{
+    (void)state;
+    struct stepped *stepped = share_stepped();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        publish_under_observation(stepped);
+    if (!is_being_stepped(pid)) {
+        munmap(stepped, 4096);
+        puts("skip: this system lets nobody trace a child");
+        skip();
+    }
+    char path[64];
+    struct netipc_region_view view;
+    struct netipc_region_geometry geometry;
+    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
+    close(fd);
+
+    struct netipc_ring_snapshot snapshot;
+    uint64_t generation = 1;
+    uint32_t steps = 0;
+    bool good = true;
+    while (good && atomic_load(&stepped->done) == 0 && steps++ < STEPS_MAX) {
+        good = step(pid) && read_whole(&view, &snapshot) == NETIPC_OK &&
+               (snapshot.generation == generation || snapshot.generation == generation + 1) &&
+               even_slots_are_whole(&view);
+        generation = snapshot.generation;
+    }
+    kill_stepped(pid);
+    assert_true(good);
+    assert_in_range(steps, 100, STEPS_MAX - 1);
+    assert_int_equal(read_whole(&view, &snapshot), NETIPC_OK);
+    assert_int_equal(snapshot.generation, STEPPED_PUBLICATIONS);
+    assert_int_equal(snapshot.state, NETIPC_REGION_CLOSED);
+    print_message("stopped after each of %u instructions\n", steps);
+    netipc_region_detach(&view, false);
+    munmap(stepped, 4096);
+}
+
+static _Noreturn void read_under_observation(struct stepped *stepped, int region_fd, uint64_t region_size)
+{
+    struct netipc_region_view view;
+    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, &view) != NETIPC_OK)
+        _exit(1);
+    let_oneself_be_stepped();
+    for (;;) {
+        struct netipc_ring_snapshot snapshot;
+        netipc_status status = read_whole(&view, &snapshot);
+        atomic_fetch_add(&stepped->retries, snapshot.retries);
+        if (status == NETIPC_OK)
+            atomic_fetch_add(&stepped->whole, 1);
+        else if (status != NETIPC_OVERRUN)
+            atomic_fetch_add(&stepped->torn, 1);
+    }
+}
+
+/*
+ * The reader is stopped somewhere within a read; meanwhile some generations are published, and the next one is half
+ * written. Whatever it delivers then is whole.
+ */
+static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 300, STEPS_AT_MOST = 500 };
+    struct stepped *stepped = share_stepped();
+    struct made_ring made;
+    make_ring(&made, SLOTS, CAPACITY);
+    publish_pattern(&made, STEPPED_LENGTH);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        read_under_observation(stepped, made.region.fd, made.region.geometry.region_size);
+    if (!is_being_stepped(pid)) {
+        unmake_ring(&made);
+        munmap(stepped, 4096);
+        puts("skip: this system lets nobody trace a child");
+        skip();
+    }
+    bool good = true;
+    uint64_t random = 1;
+    for (int round = 0; round < ROUNDS && good; round++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        for (uint64_t steps = random >> 33; good && steps % STEPS_AT_MOST != 0; steps--)
+            good = step(pid);
+        for (uint64_t i = 0; i < (random >> 20) % (SLOTS + 2); i++)
+            publish_pattern(&made, STEPPED_LENGTH);
+        memset(netipc_ring_claimed_data(&made.ring), 0xee, STEPPED_LENGTH);
+    }
+    kill_stepped(pid);
+    assert_true(good);
+    assert_int_equal(atomic_load(&stepped->torn), 0);
+    assert_true(atomic_load(&stepped->whole) > 0);
+    assert_true(atomic_load(&stepped->retries) > 0);
+    print_message("%u whole, overtaken %u times\n", atomic_load(&stepped->whole), atomic_load(&stepped->retries));
+    unmake_ring(&made);
+    munmap(stepped, 4096);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_publisher_killed_after_any_instruction_leaves_the_last_whole_snapshot),
+        cmocka_unit_test(a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
