@@ -14,13 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SLOTS = 4, CAPACITY = 256, STEPPED_PUBLICATIONS = 6, STEPPED_LENGTH = 24, STEPS_MAX = 2000000 };
+enum {
+    SLOTS = 4,
+    CAPACITY = 256,
+    STEPPED_PUBLICATIONS = 6,
+    STEPPED_LENGTH = 24,
+    STEPS_MAX = 2000000,
+    STEPS_ENOUGH = 60000
+};
 
 /* What a traced child and the test tell each other. */
 struct stepped {
-    int region_fd;                    /* of the publisher */
-    atomic_int done;                  /* the publisher is through */
-    atomic_uint whole, torn, retries; /* what the reader got */
+    int region_fd;                           /* of the publisher */
+    atomic_int done;                         /* the publisher is through */
+    atomic_uint reads, whole, torn, retries; /* of the reader */
 };
 
 static struct stepped *share_stepped(void)
@@ -163,6 +170,7 @@ static _Noreturn void read_under_observation(struct stepped *stepped, int region
     for (;;) {
         struct netipc_ring_snapshot snapshot;
         netipc_status status = read_whole(&view, &snapshot);
+        atomic_fetch_add(&stepped->reads, 1);
         atomic_fetch_add(&stepped->retries, snapshot.retries);
         if (status == NETIPC_OK)
             atomic_fetch_add(&stepped->whole, 1);
@@ -178,7 +186,6 @@ static _Noreturn void read_under_observation(struct stepped *stepped, int region
 static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(void **state)
 {
     (void)state;
-    enum { ROUNDS = 300, STEPS_AT_MOST = 500 };
     struct stepped *stepped = share_stepped();
     struct made_ring made;
     make_ring(&made, SLOTS, CAPACITY);
@@ -194,10 +201,15 @@ static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(vo
         skip();
     }
     bool good = true;
-    uint64_t random = 1;
-    for (int round = 0; round < ROUNDS && good; round++) {
+    uint64_t random = 1, whole_read = 0; /* in instructions, which sanitizers multiply */
+    for (unsigned reads = 0; good && reads < 2; reads = atomic_load(&stepped->reads)) {
+        whole_read += reads == 1;
+        good = step(pid);
+    }
+    uint64_t budget = whole_read * 15 > STEPS_ENOUGH ? whole_read * 15 : STEPS_ENOUGH;
+    while (good && budget > 0) {
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        for (uint64_t steps = random >> 33; good && steps % STEPS_AT_MOST != 0; steps--)
+        for (uint64_t steps = (random >> 33) % whole_read; good && budget > 0 && steps > 0; steps--, budget--)
             good = step(pid);
         for (uint64_t i = 0; i < (random >> 20) % (SLOTS + 2); i++)
             publish_pattern(&made, STEPPED_LENGTH);
