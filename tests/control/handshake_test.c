@@ -207,6 +207,45 @@ static void a_method_of_another_service_is_unsupported_and_the_session_goes_on(v
     order_close(&publisher);
 }
 
+/* The captured servers know the methods of these requests, or find them malformed. Where no method is served nothing
+ * of a request is looked at but its envelope. */
+static void every_captured_request_that_is_whole_is_unsupported(void **state)
+{
+    const struct scene *scene = *state;
+    static const char *const not_whole_or_not_allowed[] = {"request: payload_len larger than the packet",
+                                                           "request: payload above the agreed ceiling",
+                                                           "request: response kind sent by a client"};
+    unsigned played = 0;
+    for (size_t i = 0; i < golden->session_count; i++) {
+        const golden_session *session = &golden->sessions[i];
+        bool skipped = captured_status(session) != NETIPC_TRANSPORT_OK || session->step_count < 3 ||
+                       session->steps[2].kind != GOLDEN_SEND;
+        for (size_t j = 0; j < 3; j++)
+            skipped = skipped || strcmp(session->name, not_whole_or_not_allowed[j]) == 0;
+        if (skipped)
+            continue;
+        struct publisher_process publisher = serve(scene, hello_of(session).auth_token, 5000);
+        int socket = shake_hands(scene, session);
+        struct netipc_envelope request, answer;
+        send_step(socket, session, 2);
+        memcpy(&request, session->steps[2].packet.data, sizeof request);
+        assert_int_equal(raw_receive(socket, &answer, sizeof answer, slow_ms(5000)), sizeof answer);
+        const struct netipc_envelope expected = {.magic = NETIPC_WIRE_MAGIC,
+                                                 .version = NETIPC_WIRE_VERSION,
+                                                 .header_len = NETIPC_WIRE_ENVELOPE_SIZE,
+                                                 .kind = NETIPC_KIND_RESPONSE,
+                                                 .code = request.code,
+                                                 .transport_status = NETIPC_TRANSPORT_UNSUPPORTED,
+                                                 .item_count = 1,
+                                                 .message_id = request.message_id};
+        assert_memory_equal(&answer, &expected, sizeof answer);
+        close(socket);
+        order_close(&publisher);
+        played++;
+    }
+    assert_in_range(played, 15, golden->session_count);
+}
+
 static void a_request_above_the_agreed_ceiling_is_told_so_and_closed(void **state)
 {
     const struct scene *scene = *state;
@@ -488,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_hello_with_flags_is_refused_as_a_bad_envelope, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(a_method_of_another_service_is_unsupported_and_the_session_goes_on, scene_open,
                                         scene_close),
+        cmocka_unit_test_setup_teardown(every_captured_request_that_is_whole_is_unsupported, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(a_request_above_the_agreed_ceiling_is_told_so_and_closed, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(a_response_sent_by_a_client_closes_the_session, scene_open, scene_close),
