@@ -289,6 +289,27 @@ static void a_subscriber_without_a_descriptor_for_the_larger_region_keeps_the_ol
     order_close(&publisher);
 }
 
+static void a_publisher_that_closes_while_a_client_waits_for_a_descriptor_keeps_none(void **state)
+{
+    const struct scene *scene = *state;
+    netipc_publisher_config config = publisher_config(scene);
+    config.loop = NETIPC_LOOP_CALLER;
+    netipc_publisher *publisher;
+    unsigned before = count_descriptors(getpid());
+    assert_int_equal(netipc_publisher_open(&config, &publisher), NETIPC_OK);
+    int socket = raw_connect(scene);
+    leave_descriptors_here(1);
+    netipc_status status = netipc_publisher_dispatch(publisher, 0);
+    unsigned free_then = free_descriptors_here();
+    release_descriptors_here();
+    assert_int_equal(status, NETIPC_OK);
+    assert_int_equal(free_then, 0); /* the connection took it, and there is none for the pidfd */
+    netipc_publisher_close(publisher);
+    raw_expect_closed(socket);
+    close(socket);
+    assert_int_equal(count_descriptors(getpid()), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +320,8 @@ int main(void)
                                         scene_open, scene_close),
         cmocka_unit_test_setup_teardown(a_publisher_without_a_descriptor_for_the_session_page_says_so_and_goes_on,
                                         scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(a_publisher_that_closes_while_a_client_waits_for_a_descriptor_keeps_none,
+                                        open_scene_with_few_files, close_scene_with_few_files),
         cmocka_unit_test_setup_teardown(a_subscriber_that_runs_out_of_descriptors_says_so_and_works_later,
                                         open_scene_with_few_files, close_scene_with_few_files),
         cmocka_unit_test_setup_teardown(a_subscriber_without_a_descriptor_for_the_larger_region_keeps_the_old_data,

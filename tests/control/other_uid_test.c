@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -211,6 +212,30 @@ static void a_directory_that_cannot_be_written_gives_permission_denied_and_stays
     assert_int_equal(status.st_mode & 07777, 0500);
 }
 
+static int lock_directory_as_stranger(void *context)
+{
+    const struct scene *scene = context;
+    become_stranger(NULL);
+    int fd = open(scene->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ? 1 : 2;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : 3;
+}
+
+/* Who can open the run directory can hold the lock on it: 0711 is the mode that lets others in to connect and no
+ * more. */
+static void a_directory_of_mode_0711_lets_strangers_connect_and_not_lock(void **state)
+{
+    struct scene *scene = *state;
+    const uint32_t uids[] = {0, STRANGER};
+    assert_int_equal(chmod(scene->run_dir, 0711), 0);
+    struct publisher_process publisher = serve_everybody(scene, uids, 2);
+    netipc_subscriber_config config = subscriber_config(scene);
+    assert_int_equal(status_of_stranger(&config), NETIPC_OK);
+    assert_int_equal(wait_child(start_child(lock_directory_as_stranger, scene), slow_ms(5000)), 1);
+    order_close(&publisher);
+}
+
 /* Root reads a directory of mode 0 all the same: only another uid can see what the umask does to the new one. */
 static void a_umask_of_0777_does_not_keep_the_publisher_out_of_its_own_new_directory(void **state)
 {
@@ -247,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_of_roots_serves_strangers_who_trust_root_only, open_scene_as_root,
                                         scene_close),
         cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_written_gives_permission_denied_and_stays_as_it_is,
+                                        open_scene_as_root, scene_close),
+        cmocka_unit_test_setup_teardown(a_directory_of_mode_0711_lets_strangers_connect_and_not_lock,
                                         open_scene_as_root, scene_close),
         cmocka_unit_test_setup_teardown(a_umask_of_0777_does_not_keep_the_publisher_out_of_its_own_new_directory,
                                         open_scene_as_root, scene_close),
