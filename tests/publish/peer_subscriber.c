@@ -175,6 +175,15 @@ static void tell_status(struct peer *peer)
                 info.generation, info.incarnation[0], info.sleeps, info.publishers_gone, info.attaches);
 }
 
+/* leave: ends the session, by starting anew → status */
+static void leave(struct peer *peer, const char *run_dir, const char *service)
+{
+    netipc_subscriber_close(peer->subscriber);
+    free(peer->buffer);
+    *peer = (struct peer){0};
+    open_subscriber(peer, run_dir, service, (const uint64_t[PEER_ARGUMENTS]){1000, 0});
+}
+
 int peer_subscriber(const char *run_dir, const char *service)
 {
     struct peer peer = {0};
@@ -195,6 +204,8 @@ int peer_subscriber(const char *run_dir, const char *service)
             follow(&peer, arguments);
         else if (strcmp(name, "hammer") == 0)
             hammer(&peer, arguments);
+        else if (strcmp(name, "leave") == 0)
+            leave(&peer, run_dir, service);
         else if (strcmp(name, "status") == 0)
             tell_status(&peer);
         else

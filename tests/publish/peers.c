@@ -145,6 +145,12 @@ void peer_ask(struct peer *peer, uint64_t *numbers, size_t count, const char *fo
     peer_hear(peer, numbers, count);
 }
 
+bool peer_has_answered(const struct peer *peer)
+{
+    struct pollfd answer = {.fd = peer->from, .events = POLLIN};
+    return poll(&answer, 1, 0) > 0;
+}
+
 static int reap(struct peer *peer)
 {
     int status = 0;

@@ -5,6 +5,7 @@
 /* The test's side of peer.h: starts peers, tells them what to do, and reads what they answer, within the patience of
  * the test. What is left of them ends with the test. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ void peer_tell(struct peer *peer, const char *format, ...) __attribute__((format
 void peer_hear(struct peer *peer, uint64_t *numbers, size_t count);
 void peer_ask(struct peer *peer, uint64_t *numbers, size_t count, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Whether there is something to hear. */
+bool peer_has_answered(const struct peer *peer);
 
 /* SIGKILL, and gone when it returns. Its input stays open for children that it had. */
 void peer_kill(struct peer *peer);
