@@ -2,6 +2,7 @@
 #include "tests/publish/fake_publisher.h"
 
 #include "shm/ring_publisher.h"
+#include "tests/publish/patience.h"
 #include "tests/publish/pattern.h"
 #include "tests/publish/service.h"
 
@@ -149,15 +150,67 @@ void fake_end(struct fake_publisher *fake)
     netipc_session_page_destroy(&fake->page, false);
 }
 
-int fake_object(size_t size, int seals, bool sparse, unsigned char fill)
+int fake_object(const void *bytes, size_t length, size_t size, int seals)
 {
     int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_return_code(fd, errno);
     assert_return_code(ftruncate(fd, (off_t)size), errno);
-    unsigned char page[4096];
-    memset(page, fill, sizeof page);
-    for (size_t at = 0; !sparse && at < size; at += sizeof page)
-        assert_true(pwrite(fd, page, size - at < sizeof page ? size - at : sizeof page, (off_t)at) > 0);
+    assert_int_equal(pwrite(fd, bytes, length, 0), length);
     assert_return_code(fcntl(fd, F_ADD_SEALS, seals), errno);
     return fd;
+}
+
+netipc_subscriber *fake_subscriber(uint64_t connect_timeout_ns)
+{
+    netipc_subscriber_config config = service_subscriber_config();
+    netipc_subscriber *subscriber;
+    config.connect_timeout_ns = connect_timeout_ns;
+    config.max_region_size = 1 << 20;
+    assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
+    return subscriber;
+}
+
+void fake_expect_within(struct fake_publisher *fake, netipc_status expected, uint64_t connect_timeout_ns)
+{
+    size_t descriptors = open_descriptors(), mappings = library_mappings();
+    netipc_subscriber *subscriber = fake_subscriber(connect_timeout_ns);
+    int changed = 1;
+    fake_start(fake);
+    netipc_status status = netipc_subscriber_refresh(subscriber, &changed);
+    netipc_subscriber_info info = {.size = sizeof info};
+    assert_int_equal(netipc_subscriber_status(subscriber, &info), NETIPC_OK);
+    if (status != expected)
+        fail_msg("%s is expected, refresh gave %s: %s", netipc_status_name(expected), netipc_status_name(status),
+                 netipc_status_detail());
+    assert_string_not_equal(netipc_status_detail(), "");
+    assert_int_equal(changed, 0);
+    assert_int_not_equal(info.state, NETIPC_STATE_READY);
+    assert_int_equal(info.last_error, expected);
+    assert_int_equal(info.attaches, 0);
+    assert_int_equal(netipc_subscriber_read(subscriber, NULL, 0, NULL), NETIPC_DISCONNECTED);
+    assert_int_equal(library_mappings(), mappings);
+    fake_end(fake);
+
+    netipc_publisher *good = NULL;
+    unlink(service_socket());
+    good = service_publisher();
+    service_publish(good, 10, 1);
+    assert_int_equal(netipc_subscriber_refresh(subscriber, &changed), NETIPC_OK);
+    assert_int_equal(changed, 1);
+    service_expect(subscriber, 1, 10, NETIPC_PUBLISHER_LIVE);
+    netipc_subscriber_close(subscriber);
+    netipc_publisher_close(good);
+    assert_int_equal(open_descriptors(), descriptors - 2); /* those of the fake are closed too */
+}
+
+void fake_expect_refused(struct fake_publisher *fake, netipc_status expected)
+{
+    fake_expect_within(fake, expected, patience_ns(30));
+}
+
+void fake_tell(const struct lie *lie, void *to)
+{
+    uint32_t narrow = (uint32_t)lie->value;
+    memcpy((unsigned char *)to + lie->offset, lie->width == 4 ? (void *)&narrow : (void *)(uintptr_t)&lie->value,
+           lie->width);
 }

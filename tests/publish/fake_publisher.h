@@ -5,6 +5,8 @@
 /* A publisher that hands out what the test wants, on a thread of its own, to the one subscriber that comes. It begins
  * as a good one; tests change what they are about. */
 
+#include <netipc/subscriber.h>
+
 #include "control/wire.h"
 #include "shm/region.h"
 #include "shm/session_page.h"
@@ -38,7 +40,23 @@ void fake_start(struct fake_publisher *fake);
 /* Once the subscriber has left. */
 void fake_end(struct fake_publisher *fake);
 
-/* A sealed object of size bytes, all of them allocated and set to fill, or none of them with sparse. */
-int fake_object(size_t size, int seals, bool sparse, unsigned char fill);
+/* An object of size bytes that begins with length of those given; the rest is a hole. */
+int fake_object(const void *bytes, size_t length, size_t size, int seals);
+
+/* One field of a struct, of 4 or 8 bytes, that is not as it should be. */
+struct lie {
+    size_t offset, width;
+    uint64_t value;
+};
+#define LIE_IN(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
+void fake_tell(const struct lie *lie, void *to);
+
+/* Accepts regions of 1 MiB at most. */
+netipc_subscriber *fake_subscriber(uint64_t connect_timeout_ns);
+
+/* Starts it and refreshes a subscriber: that gives this status, nothing stays mapped or open, and a good publisher is
+ * attached to afterwards. Ends it. */
+void fake_expect_within(struct fake_publisher *fake, netipc_status expected, uint64_t connect_timeout_ns);
+void fake_expect_refused(struct fake_publisher *fake, netipc_status expected);
 
 #endif

@@ -78,11 +78,13 @@ static void attach(struct peer *peer)
     peer_answer("%d %d %" PRIu64, (int)status, changed, info.incarnation[0]);
 }
 
-/* refresh: once → status changed */
-static void refresh(struct peer *peer)
+/* refresh TIMES (0: once), or until one gives another status → status changed, of the last one */
+static void refresh(struct peer *peer, const uint64_t *arguments)
 {
     int changed = -1;
-    netipc_status status = netipc_subscriber_refresh(peer->subscriber, &changed);
+    netipc_status first = netipc_subscriber_refresh(peer->subscriber, &changed), status = first;
+    for (uint64_t i = 1; i < arguments[0] && status == first; i++)
+        status = netipc_subscriber_refresh(peer->subscriber, &changed);
     peer_answer("%d %d", (int)status, changed);
 }
 
@@ -195,7 +197,7 @@ int peer_subscriber(const char *run_dir, const char *service)
         else if (strcmp(name, "attach") == 0)
             attach(&peer);
         else if (strcmp(name, "refresh") == 0)
-            refresh(&peer);
+            refresh(&peer, arguments);
         else if (strcmp(name, "read") == 0)
             read_once(&peer);
         else if (strcmp(name, "wait") == 0)

@@ -283,6 +283,28 @@ static void a_snapshot_above_the_ceiling_is_refused_and_the_latest_one_stays(voi
     assert_true(stats().region_size <= 65536);
 }
 
+static void growth_keeps_as_many_slots_as_the_ceiling_has_room_for(void **state)
+{
+    (void)state;
+    netipc_publisher_config config = service_publisher_config();
+    config.slots = 64;
+    config.ceiling = 1 << 20;
+    assert_int_equal(netipc_publisher_open(&config, &publisher), NETIPC_OK);
+    service_publish(publisher, 5000, 1);
+    assert_int_equal(stats().slots, 64);
+    assert_int_equal(stats().capacity, 8192); /* twice, so that the next ones fit too */
+    service_publish(publisher, 100000, 2);
+    assert_in_range(stats().slots, 9, 10);
+    assert_true(stats().region_size <= config.ceiling);
+    service_publish(publisher, 250000, 3);
+    assert_int_equal(stats().slots, 4);
+    assert_true(stats().region_size <= config.ceiling);
+    assert_int_equal(netipc_publish_begin(publisher, 300000, &(void *){NULL}, &(size_t){0}), NETIPC_TOO_LARGE);
+    subscriber = service_subscriber();
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    service_expect(subscriber, 3, 250000, NETIPC_PUBLISHER_LIVE);
+}
+
 #define publishing(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -299,6 +321,7 @@ int main(void)
         publishing(an_equal_snapshot_is_found_equal_across_a_growth_too),
         publishing(an_empty_snapshot_is_a_snapshot),
         publishing(a_buffer_that_is_too_small_is_told_the_needed_length),
+        publishing(growth_keeps_as_many_slots_as_the_ceiling_has_room_for),
         publishing(a_snapshot_above_the_ceiling_is_refused_and_the_latest_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

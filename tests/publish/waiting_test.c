@@ -39,8 +39,10 @@ static void open_publisher_in_callers_loop(void)
 
 static void open_both(void)
 {
+    netipc_subscriber_config config = service_subscriber_config();
+    config.grace_ns = FOR_EVER / 4; /* whatever ends a sleep here, it is not the grace */
     publisher = service_publisher();
-    subscriber = service_subscriber();
+    assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
 }
 
@@ -270,6 +272,39 @@ static void a_loop_after_the_publisher_closed_sleeps(void **state)
     assert_in_range(turns, 1, TOTAL_MS / RECONNECT_MS + 1);
 }
 
+static atomic_bool asking;
+
+static void *ask_for_generations(void *argument)
+{
+    uint64_t latest = 0;
+    while (atomic_load(&asking)) {
+        uint64_t generation = netipc_subscriber_generation(subscriber);
+        if (generation < latest)
+            return argument;
+        latest = generation;
+    }
+    return NULL;
+}
+
+static void any_thread_may_ask_for_the_generation_while_the_owner_moves_between_regions(void **state)
+{
+    (void)state;
+    open_both();
+    pthread_t thread;
+    atomic_store(&asking, true);
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_generations, subscriber), 0);
+    for (uint64_t generation = 1; generation <= 36; generation++) {
+        size_t length = (size_t)4096 << generation / 4; /* grows with each fourth */
+        service_publish(publisher, length, generation);
+        assert_int_equal(refresh(), NETIPC_OK);
+        service_expect(subscriber, generation, length, NETIPC_PUBLISHER_LIVE);
+    }
+    atomic_store(&asking, false);
+    void *failure;
+    assert_int_equal(pthread_join(thread, &failure), 0);
+    assert_null(failure);
+}
+
 /* --- the caller's loop --- */
 
 static atomic_bool serving;
@@ -335,6 +370,7 @@ int main(void)
         waiting(a_wait_tells_what_there_is),
         waiting(a_loop_with_nobody_there_sleeps),
         waiting(a_loop_after_the_publisher_closed_sleeps),
+        waiting(any_thread_may_ask_for_the_generation_while_the_owner_moves_between_regions),
         waiting(a_poll_loop_of_the_caller_serves_subscribers),
         waiting(dispatch_serves_until_its_timeout_and_not_at_all_beside_an_own_thread),
     };
