@@ -59,8 +59,15 @@ static void expect_no_calls(struct syscall_counts counts)
     assert_int_equal(counts.all, 0);
 }
 
+/* Up to date, and asleep. */
 static void put_to_sleep(void)
 {
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        uint64_t read[5];
+        peer_ask(subscribers[i], read, 5, "read");
+        assert_int_equal(read[0], generation == 0 ? NETIPC_EMPTY : NETIPC_OK);
+        assert_int_equal(read[4], 0);
+    }
     for (size_t i = 0; i < SUBSCRIBERS; i++)
         peer_tell(subscribers[i], "wait %llu %d", (unsigned long long)generation, GRACE_MS);
     for (size_t i = 0; i < SUBSCRIBERS; i++)

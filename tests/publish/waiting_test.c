@@ -46,6 +46,13 @@ static void open_both(void)
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
 }
 
+static void open_both_and_read_one(void)
+{
+    open_both();
+    service_publish(publisher, 10, 1);
+    service_expect(subscriber, 1, 10, NETIPC_PUBLISHER_LIVE);
+}
+
 /* --- aborting a call of another thread --- */
 
 struct call {
@@ -107,8 +114,7 @@ static netipc_status refresh(void)
 static void abort_ends_a_sleeping_wait_and_resume_makes_it_possible_again(void **state)
 {
     (void)state;
-    open_both();
-    service_publish(publisher, 10, 1);
+    open_both_and_read_one();
     struct call call;
     for (int i = 0; i < 20; i++) {
         start_call(&call, wait_for_ever);
@@ -181,8 +187,7 @@ static void on_alarm(int number)
 static void abort_may_be_called_by_a_signal_handler(void **state)
 {
     (void)state;
-    open_both();
-    service_publish(publisher, 10, 1);
+    open_both_and_read_one();
     struct sigaction action = {.sa_handler = on_alarm}, before;
     sigaction(SIGUSR1, &action, &before);
     struct call call;
@@ -201,8 +206,7 @@ static void on_nothing(int number)
 static void a_signal_does_not_end_a_wait(void **state)
 {
     (void)state;
-    open_both();
-    service_publish(publisher, 10, 1);
+    open_both_and_read_one();
     struct sigaction action = {.sa_handler = on_nothing}, before;
     sigaction(SIGUSR1, &action, &before);
     struct call call;
@@ -228,6 +232,7 @@ static void a_wait_tells_what_there_is(void **state)
     service_publish(publisher, 10, 1);
     assert_int_equal(netipc_subscriber_wait(subscriber, 0, FOR_EVER), NETIPC_OK);
     assert_int_equal(netipc_subscriber_wait(subscriber, 7, FOR_EVER), NETIPC_OK);
+    service_expect(subscriber, 1, 10, NETIPC_PUBLISHER_LIVE);
     assert_int_equal(netipc_subscriber_wait(subscriber, 1, 0), NETIPC_TIMED_OUT);
     netipc_publisher_close(publisher);
     publisher = NULL;
