@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { READERS = 2, READS = SCALED(5000000, 300000), GENERATIONS = 5000, LONGEST = 65536 };
+enum { READERS = 2, READS = SCALED(5000000, 300000), GENERATIONS = 1000, LONGEST = 65536 };
 
 static void ten_million_reads_beside_a_writer_without_pause_are_all_whole(void **state)
 {

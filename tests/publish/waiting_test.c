@@ -242,6 +242,34 @@ static void a_wait_tells_what_there_is(void **state)
     assert_int_equal(netipc_subscriber_wait(subscriber, 1, 1000000), NETIPC_TIMED_OUT);
 }
 
+static void a_wait_does_not_take_a_new_publishers_generation_for_the_old_ones(void **state)
+{
+    (void)state;
+    open_both_and_read_one();
+    netipc_publisher_close(publisher);
+    assert_int_not_equal(refresh(), NETIPC_OK);
+    publisher = service_publisher();
+    int changed;
+    assert_int_equal(netipc_subscriber_refresh(subscriber, &changed), NETIPC_OK);
+    assert_int_equal(changed, 0); /* nothing is published yet */
+    assert_int_equal(netipc_subscriber_wait(subscriber, 1, 1000), NETIPC_TIMED_OUT);
+    service_publish(publisher, 20, 1);
+    assert_int_equal(netipc_subscriber_wait(subscriber, 1, FOR_EVER), NETIPC_OK);
+    service_expect(subscriber, 1, 20, NETIPC_PUBLISHER_LIVE);
+    assert_int_equal(netipc_subscriber_wait(subscriber, 1, 1000), NETIPC_TIMED_OUT);
+}
+
+static void a_wait_takes_the_generation_that_a_poll_gave(void **state)
+{
+    (void)state;
+    open_both();
+    for (uint64_t generation = 1; generation <= 3; generation++) {
+        service_publish(publisher, 10, generation);
+        assert_int_equal(netipc_subscriber_generation(subscriber), generation);
+        assert_int_equal(netipc_subscriber_wait(subscriber, generation, 1000), NETIPC_TIMED_OUT);
+    }
+}
+
 static void a_loop_with_nobody_there_sleeps(void **state)
 {
     (void)state;
@@ -373,6 +401,8 @@ int main(void)
         waiting(abort_may_be_called_by_a_signal_handler),
         waiting(a_signal_does_not_end_a_wait),
         waiting(a_wait_tells_what_there_is),
+        waiting(a_wait_does_not_take_a_new_publishers_generation_for_the_old_ones),
+        waiting(a_wait_takes_the_generation_that_a_poll_gave),
         waiting(a_loop_with_nobody_there_sleeps),
         waiting(a_loop_after_the_publisher_closed_sleeps),
         waiting(any_thread_may_ask_for_the_generation_while_the_owner_moves_between_regions),
