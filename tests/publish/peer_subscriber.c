@@ -138,6 +138,34 @@ static void follow(struct peer *peer, const uint64_t *arguments)
                 peer->bad - bad);
 }
 
+/* What a refresh may say while publishers come and go. */
+static bool ordinary(netipc_status status)
+{
+    return status == NETIPC_OK || status == NETIPC_NOT_FOUND || status == NETIPC_GONE || status == NETIPC_CLOSED ||
+           status == NETIPC_DISCONNECTED;
+}
+
+/* roam: refresh, read and wait, whoever is there, until the next line comes; that is answered: → publishers reads bad
+ */
+static void roam(struct peer *peer)
+{
+    uint64_t publishers = 0, reads = peer->reads, bad = peer->bad;
+    while (!peer_is_called()) {
+        netipc_snapshot_info info;
+        uint64_t before = peer->latest.incarnation[0];
+        netipc_status status = netipc_subscriber_refresh(peer->subscriber, NULL);
+        if (!ordinary(status))
+            peer_fail("a refresh gave %s: %s", netipc_status_name(status), netipc_status_detail());
+        status = read_and_check(peer, &info);
+        publishers += status == NETIPC_OK && info.incarnation[0] != before;
+        netipc_subscriber_wait(peer->subscriber, info.generation, 2000000);
+    }
+    char name[32];
+    uint64_t ignored[PEER_ARGUMENTS];
+    peer_command(name, ignored);
+    peer_answer("%" PRIu64 " %" PRIu64 " %" PRIu64, publishers, peer->reads - reads, peer->bad - bad);
+}
+
 /*
  * hammer COUNT MOST GENERATIONS: at least so many reads, and of so many generations, with every length checked too
  * → delivered overruns bad generations, and by the library's count: reads overruns read_retries
@@ -204,6 +232,8 @@ int peer_subscriber(const char *run_dir, const char *service)
             wait_once(&peer, arguments);
         else if (strcmp(name, "follow") == 0)
             follow(&peer, arguments);
+        else if (strcmp(name, "roam") == 0)
+            roam(&peer);
         else if (strcmp(name, "hammer") == 0)
             hammer(&peer, arguments);
         else if (strcmp(name, "leave") == 0)

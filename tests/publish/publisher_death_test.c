@@ -189,6 +189,47 @@ static void an_equal_generation_of_a_new_publisher_is_a_change_and_is_told_once(
     }
 }
 
+static void publishers_that_come_and_go_at_any_moment_are_followed(void **state)
+{
+    (void)state;
+    enum { PUBLISHERS = SCALED(40, 10) };
+    uint64_t published[2], roamed[3], read[5];
+    start_subscribers();
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        peer_tell(subscribers[i], "roam");
+    for (int i = 0; i < PUBLISHERS; i++) {
+        struct peer *publisher = publisher_start(4, 256, 0);
+        peer_tell(publisher, "flat_out %d", i % 3 == 0 ? 65536 : 200);
+        pause_ms((uint64_t)rand() % 12);
+        if (i % 2 == 0) {
+            peer_kill(publisher);
+        } else {
+            peer_tell(publisher, "stop");
+            peer_hear(publisher, published, 2);
+            assert_int_equal(published[0], NETIPC_OK);
+            peer_end(publisher);
+        }
+    }
+    struct peer *last = start_publisher();
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        peer_tell(subscribers[i], "stop");
+        peer_hear(subscribers[i], roamed, 3);
+        assert_int_equal(roamed[2], 0);
+    }
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        uint64_t attached[3];
+        peer_ask(subscribers[i], attached, 3, "attach");
+        assert_int_equal(attached[0], NETIPC_OK);
+        peer_ask(subscribers[i], read, 5, "read");
+        assert_int_equal(read[0], NETIPC_OK);
+        assert_int_equal(read[1], NETIPC_PUBLISHER_LIVE);
+        assert_int_equal(read[2], 1);
+        assert_int_equal(read[3], 100);
+        assert_int_equal(read[4], 0);
+    }
+    peer_end(last);
+}
+
 #define killing(test) cmocka_unit_test_setup_teardown(test, peers_setup, peers_teardown)
 
 int main(void)
@@ -197,6 +238,7 @@ int main(void)
         killing(a_killed_publisher_leaves_the_last_snapshot_readable),
         killing(a_publisher_killed_while_it_grows_leaves_the_last_snapshot_readable),
         killing(a_child_of_a_killed_publisher_that_holds_its_descriptors_hides_nothing),
+        killing(publishers_that_come_and_go_at_any_moment_are_followed),
         killing(a_refresh_notices_the_death_at_once),
         killing(a_sleeping_wait_learns_of_the_death),
         killing(an_equal_generation_of_a_new_publisher_is_a_change_and_is_told_once),
