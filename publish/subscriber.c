@@ -452,8 +452,9 @@ netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer
 /* What the caller has seen of the incarnation at hand: a generation of another one is no generation of this. */
 static uint64_t seen_here(const netipc_subscriber *subscriber, uint64_t generation)
 {
-    const uint64_t *at_hand = subscriber->view.identity.incarnation, *known = subscriber->known_incarnation;
-    return at_hand[0] == known[0] && at_hand[1] == known[1] ? generation : 0;
+    bool same = memcmp(subscriber->view.identity.incarnation, subscriber->known_incarnation,
+                       sizeof subscriber->known_incarnation) == 0;
+    return same ? generation : 0;
 }
 
 static bool newer(netipc_subscriber *subscriber, uint64_t seen)

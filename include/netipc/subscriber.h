@@ -146,8 +146,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
 /*
  * Waits until there is something for read or refresh to do: spins for spin_ns, then sleeps.
  *
- * generation is what the caller has seen of the publisher that it was last told of. When refresh has attached to another
- * publisher since, without saying "changed", every generation is new, once.
+ * generation is what the caller has seen of the publisher that it was last told of. When refresh has attached to
+ * another publisher since, without saying "changed", every generation is new, once.
  *
  * NETIPC_OK: the latest generation is neither `generation` nor 0. NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE:
  * it is, and the publisher is in that state: refresh. NETIPC_DISCONNECTED: there was no session, and it has slept for
