@@ -147,6 +147,27 @@ static void subscribers_stopped_in_their_sleep_cost_one_call_each_and_go_on_late
     }
 }
 
+static void stopped_subscribers_hold_up_no_growth_and_follow_it_later(void **state)
+{
+    (void)state;
+    uint64_t published[2], followed[4];
+    start_all();
+    put_to_sleep();
+    stop_all();
+    peer_ask(publisher, published, 2, "double 4096 %d 2", 1 << 20);
+    assert_int_equal(published[0], NETIPC_OK);
+    signal_all(SIGCONT);
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        uint64_t status;
+        peer_hear(subscribers[i], &status, 1);
+        assert_true(status == NETIPC_OK || status == NETIPC_SUPERSEDED);
+        peer_ask(subscribers[i], followed, 4, "follow %llu", (unsigned long long)published[1]);
+        assert_int_equal(followed[0], NETIPC_PUBLISHER_LIVE);
+        assert_int_equal(followed[1], published[1]);
+        assert_int_equal(followed[3], 0);
+    }
+}
+
 static void kill_all(void)
 {
     for (size_t i = 0; i < SUBSCRIBERS; i++)
@@ -220,6 +241,7 @@ int main(void)
         leaving(each_sleeper_costs_one_system_call_and_only_one),
         leaving(stopped_subscribers_cost_nothing_and_go_on_later),
         leaving(subscribers_stopped_in_their_sleep_cost_one_call_each_and_go_on_later),
+        leaving(stopped_subscribers_hold_up_no_growth_and_follow_it_later),
         leaving(killed_subscribers_cost_nothing_and_their_sessions_end),
         leaving(subscribers_killed_in_their_sleep_cost_at_most_one_call_each),
         leaving(subscribers_killed_at_random_while_they_read_and_wait_harm_nobody),
