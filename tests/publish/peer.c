@@ -60,6 +60,18 @@ void peer_fail(const char *format, ...)
     _exit(1);
 }
 
+void peer_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct pollfd input = {.fd = STDIN_FILENO};
+        while ((input.revents & POLLHUP) == 0)
+            poll(&input, 1, -1);
+        _exit(0);
+    }
+    peer_answer("%d", (int)child);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "publisher") == 0)

@@ -26,6 +26,9 @@ void peer_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what is wrong on the standard error and ends the process. */
 _Noreturn void peer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* fork: a child that does nothing but hold all descriptors until the input ends → pid */
+void peer_fork(void);
+
 int peer_publisher(const char *run_dir, const char *service);
 int peer_subscriber(const char *run_dir, const char *service);
 

@@ -6,7 +6,6 @@
 #include "tests/publish/pattern.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,19 +90,6 @@ static void publish_marked(struct peer *peer, const uint64_t *arguments)
     answer_published(peer, status);
 }
 
-/* fork: a child that does nothing but hold all descriptors until the input ends → pid */
-static void fork_holder(void)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        struct pollfd input = {.fd = STDIN_FILENO};
-        while ((input.revents & POLLHUP) == 0)
-            poll(&input, 1, -1);
-        _exit(0);
-    }
-    peer_answer("%d", (int)child);
-}
-
 /* stats → publications wakes_sent wakes_saved attached ordinal capacity */
 static void tell_stats(const struct peer *peer)
 {
@@ -134,7 +120,7 @@ int peer_publisher(const char *run_dir, const char *service)
         else if (strcmp(name, "mark") == 0)
             publish_marked(&peer, arguments);
         else if (strcmp(name, "fork") == 0)
-            fork_holder();
+            peer_fork();
         else if (strcmp(name, "stats") == 0)
             tell_stats(&peer);
         else if (strcmp(name, "close") == 0) {

@@ -236,6 +236,8 @@ int peer_subscriber(const char *run_dir, const char *service)
             roam(&peer);
         else if (strcmp(name, "hammer") == 0)
             hammer(&peer, arguments);
+        else if (strcmp(name, "fork") == 0)
+            peer_fork();
         else if (strcmp(name, "leave") == 0)
             leave(&peer, run_dir, service);
         else if (strcmp(name, "status") == 0)

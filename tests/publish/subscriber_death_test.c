@@ -205,6 +205,19 @@ static void subscribers_killed_in_their_sleep_cost_at_most_one_call_each(void **
     await_sessions(0);
 }
 
+static void a_child_of_a_killed_subscriber_that_holds_its_descriptors_keeps_no_session(void **state)
+{
+    (void)state;
+    uint64_t child;
+    start_all();
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        peer_ask(subscribers[i], &child, 1, "fork");
+    kill_all();
+    await_sessions(0);
+    assert_return_code(kill((pid_t)child, 0), 0);
+    expect_no_calls(publish(PUBLICATIONS));
+}
+
 static void subscribers_killed_at_random_while_they_read_and_wait_harm_nobody(void **state)
 {
     (void)state;
@@ -244,6 +257,7 @@ int main(void)
         leaving(stopped_subscribers_hold_up_no_growth_and_follow_it_later),
         leaving(killed_subscribers_cost_nothing_and_their_sessions_end),
         leaving(subscribers_killed_in_their_sleep_cost_at_most_one_call_each),
+        leaving(a_child_of_a_killed_subscriber_that_holds_its_descriptors_keeps_no_session),
         leaving(subscribers_killed_at_random_while_they_read_and_wait_harm_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
