@@ -33,21 +33,39 @@ int peers_setup(void **state)
     return service_setup(state);
 }
 
+static void close_pipes(struct peer *peer)
+{
+    if (peer->to >= 0)
+        close(peer->to);
+    close(peer->from);
+}
+
 int peers_teardown(void **state)
 {
     for (size_t i = 0; i < peer_count; i++) {
         if (peers[i].pid != 0)
             peer_kill(&peers[i]);
-        if (peers[i].to >= 0)
-            close(peers[i].to);
-        close(peers[i].from);
+        close_pipes(&peers[i]);
     }
     return service_teardown(state);
 }
 
+/* A new place, or when there are no more that of one that has ended. */
+static struct peer *place(void)
+{
+    if (peer_count < PEERS_MOST)
+        return &peers[peer_count++];
+    for (size_t i = 0; i < PEERS_MOST; i++)
+        if (peers[i].pid == 0) {
+            close_pipes(&peers[i]);
+            return &peers[i];
+        }
+    fail_msg("more than %d peers", PEERS_MOST);
+    return NULL;
+}
+
 struct peer *peer_start(const char *role)
 {
-    assert_true(peer_count < PEERS_MOST);
     int to[2], from[2];
     assert_return_code(pipe2(to, O_CLOEXEC), errno);
     assert_return_code(pipe2(from, O_CLOEXEC), errno);
@@ -64,7 +82,7 @@ struct peer *peer_start(const char *role)
     }
     close(to[0]);
     close(from[1]);
-    struct peer *peer = &peers[peer_count++];
+    struct peer *peer = place();
     *peer = (struct peer){.pid = pid, .to = to[1], .from = from[0]};
     return peer;
 }
