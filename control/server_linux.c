@@ -14,18 +14,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum {
-    EVENTS_A_TURN = 64,
-    ACCEPTS_A_TURN = 64,
-    REFUSING_MAX = 64, /* peers over the limit, or of a wrong uid, that are heard out before they are refused */
-    PAUSE_NS = 100000000,
-    SWEEP_NS = 1000000,
-    LINGER_NS = 250000000
-};
+enum { EVENTS_A_TURN = 64, SWEEP_NS = 1000000, LINGER_NS = 250000000 };
 
 /* --- sessions --- */
 
-static bool watch(struct netipc_server *server, int operation, int fd, uint32_t events, struct netipc_source *source)
+bool netipc_server_poll(struct netipc_server *server, int operation, int fd, uint32_t events,
+                        struct netipc_source *source)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
     return epoll_ctl(server->epoll, operation, fd, &event) == 0;
@@ -33,8 +27,8 @@ static bool watch(struct netipc_server *server, int operation, int fd, uint32_t 
 
 void netipc_server_watch(struct netipc_server *server, struct netipc_session *session, bool readable, bool writable)
 {
-    watch(server, EPOLL_CTL_MOD, session->socket, (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
-          &session->socket_source);
+    netipc_server_poll(server, EPOLL_CTL_MOD, session->socket, (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
+                       &session->socket_source);
 }
 
 static bool descriptors_under_way(const struct netipc_session *session)
@@ -58,9 +52,9 @@ void netipc_server_end_session(struct netipc_server *server, struct netipc_sessi
         {"reason", reason, 0}, {"session", NULL, session->number}, {"pid", NULL, session->peer.pid}};
     netipc_log_event(&server->log, NETIPC_LOG_DEBUG, "session-ended", fields, 3);
     /* Taken out by hand: a forked child may hold the same descriptions open, and epoll would go on to report them. */
-    watch(server, EPOLL_CTL_DEL, session->socket, 0, NULL);
+    netipc_server_poll(server, EPOLL_CTL_DEL, session->socket, 0, NULL);
     if (session->peer.pidfd >= 0) {
-        watch(server, EPOLL_CTL_DEL, session->peer.pidfd, 0, NULL);
+        netipc_server_poll(server, EPOLL_CTL_DEL, session->peer.pidfd, 0, NULL);
         close(session->peer.pidfd);
         session->peer.pidfd = -1;
     }
@@ -121,110 +115,6 @@ static uint64_t sweep(struct netipc_server *server)
     return server->ended != NULL ? LINGER_NS : 0;
 }
 
-/* --- accepting --- */
-
-static void send_refusal(struct netipc_server *server, int socket, uint16_t status)
-{
-    struct netipc_hello_ack ack = {.layout_version = NETIPC_WIRE_LAYOUT};
-    unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
-    size_t length = netipc_wire_control(NETIPC_OP_HELLO_ACK, status, 0, &ack, sizeof ack, packet);
-    netipc_packet_send(socket, packet, length, NULL, 0);
-    netipc_count(status == NETIPC_TRANSPORT_AUTH_FAILED ? &server->totals.refused_auth : &server->totals.refused_busy,
-                 1);
-}
-
-/* Without having heard its HELLO: too many others are heard out already, or something has run out here. */
-static void refuse_unheard(struct netipc_server *server, int socket, uint16_t status)
-{
-    netipc_log_field fields[] = {{"transport_status", NULL, status}};
-    netipc_log_event(&server->log, NETIPC_LOG_WARNING, "session-refused-unheard", fields, 1);
-    send_refusal(server, socket, status);
-    close(socket);
-}
-
-static void pause_listener(struct netipc_server *server, int error)
-{
-    netipc_log_field fields[] = {{"errno", NULL, (uint64_t)error}};
-    netipc_log_event(&server->log, NETIPC_LOG_ERROR, "accept-failed", fields, 1);
-    watch(server, EPOLL_CTL_MOD, server->endpoint.listener, 0, &server->listener_source);
-    server->listener_paused_until_ns = netipc_os_monotonic_ns() + PAUSE_NS;
-}
-
-static void admit(struct netipc_server *server, int socket)
-{
-    struct netipc_peer peer;
-    netipc_status status = netipc_peer_identify(socket, &peer);
-    if (status == NETIPC_NO_DESCRIPTORS || status == NETIPC_NO_MEMORY) {
-        server->unidentified = socket; /* there is no way back into the backlog */
-        pause_listener(server, status == NETIPC_NO_MEMORY ? ENOMEM : EMFILE);
-        return;
-    }
-    if (status == NETIPC_GONE) {
-        close(socket);
-        return;
-    }
-    if (status != NETIPC_OK) {
-        refuse_unheard(server, socket, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
-        return;
-    }
-    uint16_t refusal = NETIPC_TRANSPORT_OK;
-    if (!netipc_uid_list_has(&server->uids, peer.uid))
-        refusal = NETIPC_TRANSPORT_AUTH_FAILED;
-    else if (server->free_count == 0)
-        refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED;
-    struct netipc_session *session = NULL;
-    if (refusal == NETIPC_TRANSPORT_OK || server->refusing < REFUSING_MAX)
-        session = calloc(1, sizeof *session);
-    if (session == NULL) {
-        if (peer.pidfd >= 0)
-            close(peer.pidfd);
-        refuse_unheard(server, socket, refusal != NETIPC_TRANSPORT_OK ? refusal : NETIPC_TRANSPORT_LIMIT_EXCEEDED);
-        return;
-    }
-    session->state = NETIPC_SESSION_HELLO;
-    session->socket = socket;
-    session->peer = peer;
-    session->refusal = refusal;
-    session->page.fd = -1;
-    session->deadline_ns = netipc_add_saturating(netipc_os_monotonic_ns(), server->handshake_timeout_ns);
-    session->socket_source = (struct netipc_source){NETIPC_SOURCE_SOCKET, session};
-    session->peer_source = (struct netipc_source){NETIPC_SOURCE_PEER, session};
-    session->counted = refusal == NETIPC_TRANSPORT_OK;
-    if (session->counted) {
-        session->index = server->free_indexes[--server->free_count];
-        netipc_count(&server->totals.sessions, 1);
-        netipc_count(&server->totals.sessions_total, 1);
-    } else {
-        server->refusing++;
-    }
-    session->next = server->sessions;
-    server->sessions = session;
-    if (!watch(server, EPOLL_CTL_ADD, socket, EPOLLIN, &session->socket_source) ||
-        (peer.pidfd >= 0 && !watch(server, EPOLL_CTL_ADD, peer.pidfd, EPOLLIN, &session->peer_source))) {
-        send_refusal(server, socket, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
-        netipc_server_end_session(server, session, "no-memory");
-    }
-}
-
-static void on_listener(struct netipc_server *server)
-{
-    for (int accepts = 0; accepts < ACCEPTS_A_TURN && server->listener_paused_until_ns == 0; accepts++) {
-        int socket = server->unidentified;
-        server->unidentified = -1;
-        if (socket < 0)
-            socket = accept4(server->endpoint.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= 0) {
-            netipc_packet_refuse_fds(socket);
-            admit(server, socket);
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            pause_listener(server, errno); /* they wait in the backlog until there is room again */
-            return;
-        }
-    }
-}
-
 /* --- the loop --- */
 
 static void drain(int fd)
@@ -251,7 +141,7 @@ static void on_event(struct netipc_server *server, const struct epoll_event *eve
     struct netipc_session *session = source->session;
     switch (source->kind) {
     case NETIPC_SOURCE_LISTENER:
-        on_listener(server);
+        netipc_server_on_listener(server);
         return;
     case NETIPC_SOURCE_WAKE:
         on_wake(server);
@@ -287,9 +177,9 @@ static void on_time(struct netipc_server *server)
     uint64_t now = netipc_os_monotonic_ns(), next = 0;
     if (server->listener_paused_until_ns != 0 && now >= server->listener_paused_until_ns) {
         server->listener_paused_until_ns = 0;
-        watch(server, EPOLL_CTL_MOD, server->endpoint.listener, EPOLLIN, &server->listener_source);
+        netipc_server_poll(server, EPOLL_CTL_MOD, server->endpoint.listener, EPOLLIN, &server->listener_source);
         if (server->unidentified >= 0)
-            on_listener(server); /* for this one no event will come */
+            netipc_server_on_listener(server); /* for this one no event will come */
     }
     for (struct netipc_session *session = server->sessions; session != NULL; session = session->next)
         if (session->state != NETIPC_SESSION_ENDED)
@@ -368,8 +258,8 @@ static netipc_status open_loop(struct netipc_server *server)
     server->listener_source = (struct netipc_source){NETIPC_SOURCE_LISTENER, NULL};
     server->wake_source = (struct netipc_source){NETIPC_SOURCE_WAKE, NULL};
     server->timer_source = (struct netipc_source){NETIPC_SOURCE_TIMER, NULL};
-    if (!watch(server, EPOLL_CTL_ADD, server->wake, EPOLLIN, &server->wake_source) ||
-        !watch(server, EPOLL_CTL_ADD, server->timer, EPOLLIN, &server->timer_source))
+    if (!netipc_server_poll(server, EPOLL_CTL_ADD, server->wake, EPOLLIN, &server->wake_source) ||
+        !netipc_server_poll(server, EPOLL_CTL_ADD, server->timer, EPOLLIN, &server->timer_source))
         return netipc_fail_errno(errno, "watch descriptors");
     return NETIPC_OK;
 }
@@ -397,7 +287,7 @@ static netipc_status prepare(struct netipc_server *server, const struct netipc_s
     status = netipc_endpoint_open(&endpoint, &server->endpoint);
     if (status != NETIPC_OK)
         return status;
-    if (!watch(server, EPOLL_CTL_ADD, server->endpoint.listener, EPOLLIN, &server->listener_source))
+    if (!netipc_server_poll(server, EPOLL_CTL_ADD, server->endpoint.listener, EPOLLIN, &server->listener_source))
         return netipc_fail_errno(errno, "watch the listening socket");
     return NETIPC_OK;
 }

@@ -130,8 +130,15 @@ static inline void netipc_count(netipc_atomic_u64 *counter, int64_t change)
 }
 
 /* server_linux.c */
+
+/* epoll_ctl(); events and source as epoll takes and gives them. */
+bool netipc_server_poll(struct netipc_server *server, int operation, int fd, uint32_t events,
+                        struct netipc_source *source);
 void netipc_server_watch(struct netipc_server *server, struct netipc_session *session, bool readable, bool writable);
 void netipc_server_end_session(struct netipc_server *server, struct netipc_session *session, const char *reason);
+
+/* admission_linux.c: somebody connects. Takes up to some number of them, or pauses the listener when it cannot. */
+void netipc_server_on_listener(struct netipc_server *server);
 
 /* session.c */
 void netipc_session_on_readable(struct netipc_server *server, struct netipc_session *session);
