@@ -17,7 +17,7 @@
 
 enum {
     BACKLOG_RETRY_MS = 10,
-    DEATH_MS = 100,
+    DEATH_NS = 100000000,
     NEWS_A_LOOK = 64,       /* a correct publisher sends one or two */
     OFFERED_PAYLOAD = 4096, /* ceilings that existing peers offer by default */
     OFFERED_ITEMS = 16
@@ -380,11 +380,24 @@ netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordin
 
 /* --- afterwards --- */
 
-/* A process that dies closes its descriptors some time before its pidfd tells. */
+/* A process that dies closes its descriptors some time before its pidfd tells. Signals do not cut that time short. */
+static bool dies_soon(const struct netipc_client *client)
+{
+    uint64_t now = netipc_os_monotonic_ns(), end = now + DEATH_NS;
+    for (; now < end; now = netipc_os_monotonic_ns()) {
+        struct pollfd polled = {.fd = client->peer.pidfd, .events = POLLIN};
+        int ready = ppoll(&polled, 1, &(struct timespec){.tv_nsec = (long)(end - now)}, NULL);
+        if (ready > 0)
+            return true;
+        if (ready < 0 && errno != EINTR)
+            break;
+    }
+    return netipc_peer_died(client->peer.pidfd);
+}
+
 static netipc_status explain_hang_up(struct netipc_client *client)
 {
-    struct pollfd polled = {.fd = client->peer.pidfd, .events = POLLIN};
-    if (client->peer.pidfd >= 0 && poll(&polled, 1, DEATH_MS) == 0)
+    if (client->peer.pidfd >= 0 && !dies_soon(client))
         return netipc_fail(NETIPC_DISCONNECTED, "the publisher of %s, process %u, ended the session", client->service,
                            client->peer.pid);
     return netipc_fail(NETIPC_GONE, "the publisher of %s, process %u, is gone", client->service, client->peer.pid);
