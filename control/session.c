@@ -257,6 +257,8 @@ static void on_attached(struct netipc_server *server, struct netipc_session *ses
         netipc_count(&server->totals.attached, 1);
     }
     session->have_ordinal = session->offered_ordinal;
+    /* What waits for the peer from now on is without descriptors, unless it speaks of a region that it did not take. */
+    session->descriptors_sent = !netipc_packet_all_received(session->socket);
     session->state = NETIPC_SESSION_OPEN;
     settle_deadline(session);
     pthread_mutex_lock(&server->offer_lock);
@@ -330,7 +332,8 @@ static void on_request(struct netipc_server *server, struct netipc_session *sess
     session->skip_total = NETIPC_WIRE_ENVELOPE_SIZE + envelope->payload_len;
     session->skip_index = 1;
     session->skip_count = 0;
-    arm_deadline(server, session);
+    if (session->deadline_ns == 0) /* one that runs is for something else, and is not put off by this */
+        arm_deadline(server, session);
 }
 
 static void on_continuation(struct netipc_server *server, struct netipc_session *session, const unsigned char *packet,
