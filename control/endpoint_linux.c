@@ -261,6 +261,16 @@ netipc_status netipc_endpoint_open(const struct netipc_endpoint_config *config, 
     return status;
 }
 
+/* Children forked meanwhile may hold the listener open: it must refuse connections from now on, and let go of those
+ * that wait. */
+static void refuse_everybody(int listener)
+{
+    shutdown(listener, SHUT_RDWR);
+    for (int waiting; (waiting = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0 || errno == EINTR;)
+        if (waiting >= 0)
+            close(waiting);
+}
+
 void netipc_endpoint_close(struct netipc_endpoint *endpoint, uint64_t lock_timeout_ns, bool forked)
 {
     if (endpoint->directory < 0)
@@ -274,9 +284,8 @@ void netipc_endpoint_close(struct netipc_endpoint *endpoint, uint64_t lock_timeo
             unlinkat(endpoint->directory, endpoint->name, 0);
         unlock(endpoint->directory, locked);
     }
-    /* Children forked meanwhile may hold it open: it must refuse connections from now on, and drop those that wait. */
     if (!forked)
-        shutdown(endpoint->listener, SHUT_RDWR);
+        refuse_everybody(endpoint->listener);
     close(endpoint->listener);
     close(endpoint->directory);
     *endpoint = (struct netipc_endpoint){.directory = -1, .listener = -1};
