@@ -63,7 +63,8 @@ void fake_prepare(struct fake_publisher *fake)
     fake->fd_count = 2;
 }
 
-static void send_packet(struct fake_publisher *fake, uint16_t opcode, uint16_t transport_status, uint64_t id,
+/* false: the subscriber has left. */
+static bool send_packet(struct fake_publisher *fake, uint16_t opcode, uint16_t transport_status, uint64_t id,
                         const void *payload, size_t length, size_t fd_count)
 {
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
@@ -84,7 +85,7 @@ static void send_packet(struct fake_publisher *fake, uint16_t opcode, uint16_t t
         rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
         memcpy(CMSG_DATA(rights), fake->fds, fd_count * sizeof(int));
     }
-    sendmsg(fake->connection, &message, MSG_NOSIGNAL); /* the subscriber may have left already */
+    return sendmsg(fake->connection, &message, MSG_NOSIGNAL) >= 0;
 }
 
 /* Waits for a packet. Whether the conversation goes on; its id is to be answered. */
@@ -99,34 +100,72 @@ static bool receive(struct fake_publisher *fake, int then, uint64_t *id)
     return then == FAKE_GOES_ON;
 }
 
-static void converse(struct fake_publisher *fake)
+static void send_note(struct fake_publisher *fake, uint16_t opcode, uint64_t id)
 {
-    const struct netipc_note ready = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = fake->offer.ordinal};
+    const struct netipc_note note = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = fake->offer.ordinal};
+    send_packet(fake, opcode, NETIPC_TRANSPORT_OK, id, &note, sizeof note, 0);
+}
+
+static void send_superseded_notes(struct fake_publisher *fake)
+{
+    const struct netipc_note note = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = fake->offer.ordinal + 1};
+    bool there = true;
+    for (unsigned i = 0; there && i < fake->superseded_notes; i++) {
+        if (fake->note_pause_ms > 0)
+            pause_ms(fake->note_pause_ms);
+        there = send_packet(fake, NETIPC_OP_SUPERSEDED, NETIPC_TRANSPORT_OK, 0, &note, sizeof note, 0);
+    }
+}
+
+/* Whether it came to the end of what there is to say. */
+static bool converse(struct fake_publisher *fake)
+{
     uint64_t id;
     if (!receive(fake, (int)fake->at_hello, &id))
-        return;
+        return false;
     send_packet(fake, NETIPC_OP_HELLO_ACK, fake->refusal, id, &fake->ack, sizeof fake->ack, 0);
     if (!receive(fake, (int)fake->at_attach, &id))
-        return;
+        return false;
+    send_superseded_notes(fake);
     send_packet(fake, NETIPC_OP_REGION, NETIPC_TRANSPORT_OK, id, &fake->offer, sizeof fake->offer, fake->fd_count);
     if (!receive(fake, (int)fake->at_attached, &id))
-        return;
+        return false;
+    if (fake->before_ready != NULL)
+        fake->before_ready(fake);
     if (!fake->leaves_page_unsealed)
         (void)netipc_session_page_seal(&fake->page);
-    send_packet(fake, NETIPC_OP_READY, NETIPC_TRANSPORT_OK, id, &ready, sizeof ready, 0);
+    send_note(fake, NETIPC_OP_READY, id);
+    if (fake->after_ready != NULL)
+        fake->after_ready(fake);
+    return fake->at_ready == FAKE_GOES_ON;
+}
+
+static void serve_one(struct fake_publisher *fake)
+{
+    uint64_t id;
+    bool hangs_up = fake->at_hello == FAKE_HANGS_UP || fake->at_attach == FAKE_HANGS_UP ||
+                    fake->at_attached == FAKE_HANGS_UP || fake->at_ready == FAKE_HANGS_UP;
+    unsigned char rest[256];
+    if (converse(fake))
+        while (receive(fake, FAKE_GOES_ON, &id)) /* asks for a newer region */
+            send_note(fake, NETIPC_OP_READY, id);
+    while (!hangs_up && recv(fake->connection, rest, sizeof rest, 0) > 0)
+        ;
+    close(fake->connection);
 }
 
 static void *serve(void *argument)
 {
     struct fake_publisher *fake = argument;
-    unsigned char rest[256];
-    fake->connection = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC);
-    converse(fake);
-    bool hangs_up =
-        fake->at_hello == FAKE_HANGS_UP || fake->at_attach == FAKE_HANGS_UP || fake->at_attached == FAKE_HANGS_UP;
-    while (!hangs_up && recv(fake->connection, rest, sizeof rest, 0) > 0)
-        ;
-    close(fake->connection);
+    while ((fake->connection = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        serve_one(fake);
+        if (!fake->serves_many)
+            break;
+        netipc_session_page_destroy(&fake->page, false);
+        if (netipc_session_page_create(1, &fake->page) != NETIPC_OK)
+            break;
+        fake->fds[1] = fake->page.fd;
+    }
     return NULL;
 }
 
@@ -144,6 +183,8 @@ void fake_start(struct fake_publisher *fake)
 
 void fake_end(struct fake_publisher *fake)
 {
+    if (fake->serves_many)
+        shutdown(fake->listener, SHUT_RDWR);
     assert_int_equal(pthread_join(fake->thread, NULL), 0);
     close(fake->listener);
     netipc_region_destroy(&fake->region, false);

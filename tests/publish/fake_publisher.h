@@ -2,8 +2,8 @@
 #ifndef TESTS_PUBLISH_FAKE_PUBLISHER_H
 #define TESTS_PUBLISH_FAKE_PUBLISHER_H
 
-/* A publisher that hands out what the test wants, on a thread of its own, to the one subscriber that comes. It begins
- * as a good one; tests change what they are about. */
+/* A publisher that hands out what the test wants, on a thread of its own, to one subscriber at a time. It begins as a
+ * good one; tests change what they are about. */
 
 #include <netipc/subscriber.h>
 
@@ -26,8 +26,13 @@ struct fake_publisher {
     struct netipc_region_offer offer;
     int fds[FAKE_FDS_MOST];
     size_t fd_count;
-    enum { FAKE_GOES_ON, FAKE_IS_SILENT, FAKE_HANGS_UP } at_hello, at_attach, at_attached;
+    enum { FAKE_GOES_ON, FAKE_IS_SILENT, FAKE_HANGS_UP } at_hello, at_attach, at_attached, at_ready;
     bool leaves_page_unsealed;
+    unsigned superseded_notes; /* sent ahead of REGION */
+    unsigned note_pause_ms;    /* before each of them */
+    void (*before_ready)(struct fake_publisher *fake);
+    void (*after_ready)(struct fake_publisher *fake);
+    bool serves_many; /* one after another, each with a page of its own; else only the first */
 
     int listener;
     int connection;
@@ -37,7 +42,7 @@ struct fake_publisher {
 void fake_prepare(struct fake_publisher *fake);
 void fake_start(struct fake_publisher *fake);
 
-/* Once the subscriber has left. */
+/* Once the subscriber has left, or has been hung up on. */
 void fake_end(struct fake_publisher *fake);
 
 /* An object of size bytes that begins with length of those given; the rest is a hole. */
