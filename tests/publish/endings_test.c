@@ -23,6 +23,7 @@ static netipc_subscriber *open_subscriber(void)
     netipc_subscriber_config config = service_subscriber_config();
     netipc_subscriber *subscriber;
     config.reconnect_ns = (uint64_t)RECONNECT_MS * 1000000;
+    config.grace_ns = 1000000; /* what a fake does to its region wakes nobody */
     assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
     return subscriber;
 }
