@@ -43,6 +43,13 @@ void netipc_client_init(struct netipc_client *client);
 /* Connects and agrees on the publication profile. deadline_ns is on the monotonic clock. */
 netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadline_ns);
 
+/* What ATTACH asks for. */
+struct netipc_client_wish {
+    uint64_t have_ordinal; /* of the region at hand in this session; 0: none */
+    uint64_t max_region_size;
+    uint32_t lease_words;
+};
+
 /* What REGION brought. The descriptors are the caller's. */
 struct netipc_client_region {
     int region_fd;
@@ -52,11 +59,11 @@ struct netipc_client_region {
     uint64_t incarnation[2];
     uint32_t line_offset;
     uint64_t page_size;
+    uint32_t lease_quota;
 };
 
-/* Asks for the region; have_ordinal is that of the one at hand in this session, 0 for none. NETIPC_UNCHANGED: it is the
- * newest. */
-netipc_status netipc_client_attach(struct netipc_client *client, uint64_t have_ordinal, uint64_t max_region_size,
+/* Asks for the region. NETIPC_UNCHANGED: the one at hand is the newest. */
+netipc_status netipc_client_attach(struct netipc_client *client, const struct netipc_client_wish *wish,
                                    uint64_t deadline_ns, struct netipc_client_region *region);
 
 /* Says that both are mapped and waits until the publisher has listed the session. */
@@ -69,6 +76,9 @@ netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordin
  * process for a moment.
  */
 netipc_status netipc_client_look(struct netipc_client *client);
+
+/* For other threads than the one that has the client: whether a session with these descriptors can go on. */
+bool netipc_client_alive(int socket, int pidfd);
 
 /* forked: in a child of the process that connected, whose session goes on. */
 void netipc_client_disconnect(struct netipc_client *client, bool forked);

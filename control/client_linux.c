@@ -23,6 +23,13 @@ enum {
     OFFERED_ITEMS = 16
 };
 
+bool netipc_client_alive(int socket, int pidfd)
+{
+    struct pollfd polled[] = {{.fd = socket}, {.fd = pidfd, .events = POLLIN}};
+    return socket >= 0 && poll(polled, 2, 0) >= 0 && (polled[0].revents & (POLLHUP | POLLERR)) == 0 &&
+           polled[1].revents == 0;
+}
+
 void netipc_client_init(struct netipc_client *client)
 {
     *client = (struct netipc_client){.cancel = -1, .socket = -1, .peer.pidfd = -1};
@@ -309,9 +316,10 @@ static netipc_status receive_answer(struct netipc_client *client, uint64_t deadl
     return netipc_fail(NETIPC_PROTOCOL, "the publisher of %s says SUPERSEDED and nothing else", client->service);
 }
 
-static netipc_status take_region(struct netipc_client *client, uint64_t id, bool want_page, struct received *received,
-                                 struct netipc_client_region *region)
+static netipc_status take_region(struct netipc_client *client, uint64_t id, const struct netipc_client_wish *wish,
+                                 struct received *received, struct netipc_client_region *region)
 {
+    bool want_page = wish->have_ordinal == 0;
     if (received->envelope.message_id != id ||
         !netipc_wire_is_control(&received->envelope, received->length, NETIPC_OP_REGION, NETIPC_WIRE_REGION_SIZE))
         return unexpected(received);
@@ -326,7 +334,7 @@ static netipc_status take_region(struct netipc_client *client, uint64_t id, bool
     }
     uint16_t flags = want_page ? NETIPC_REGION_WITH_PAGE : 0;
     if (offer.layout_version != NETIPC_WIRE_LAYOUT || offer.flags != flags || offer.zero != 0 || offer.ordinal == 0 ||
-        received->fd_count != (want_page ? 2u : 1u) ||
+        offer.lease_quota > wish->lease_words || received->fd_count != (want_page ? 2u : 1u) ||
         !netipc_session_page_announced_ok(offer.line_offset, offer.page_size)) {
         drop_fds(received);
         return netipc_fail(NETIPC_PROTOCOL, "REGION with layout %u, flags 0x%x, line at %u of %u bytes",
@@ -340,15 +348,20 @@ static netipc_status take_region(struct netipc_client *client, uint64_t id, bool
         .incarnation = {offer.incarnation[0], offer.incarnation[1]},
         .line_offset = offer.line_offset,
         .page_size = offer.page_size,
+        .lease_quota = offer.lease_quota,
     };
     return NETIPC_OK;
 }
 
-netipc_status netipc_client_attach(struct netipc_client *client, uint64_t have_ordinal, uint64_t max_region_size,
+netipc_status netipc_client_attach(struct netipc_client *client, const struct netipc_client_wish *wish,
                                    uint64_t deadline_ns, struct netipc_client_region *region)
 {
     struct netipc_attach attach = {
-        .layout_version = NETIPC_WIRE_LAYOUT, .max_region_size = max_region_size, .have_ordinal = have_ordinal};
+        .layout_version = NETIPC_WIRE_LAYOUT,
+        .lease_words = wish->lease_words,
+        .max_region_size = wish->max_region_size,
+        .have_ordinal = wish->have_ordinal,
+    };
     uint64_t id = client->next_id++;
     struct received received;
     netipc_status status = send_control(client, NETIPC_OP_ATTACH, id, &attach, sizeof attach, deadline_ns);
@@ -356,10 +369,10 @@ netipc_status netipc_client_attach(struct netipc_client *client, uint64_t have_o
         status = receive_answer(client, deadline_ns, &received);
     if (status != NETIPC_OK)
         return status;
-    if (have_ordinal != 0 && received.fd_count == 0 && received.envelope.message_id == id &&
+    if (wish->have_ordinal != 0 && received.fd_count == 0 && received.envelope.message_id == id &&
         netipc_wire_is_control(&received.envelope, received.length, NETIPC_OP_READY, NETIPC_WIRE_NOTE_SIZE))
         return NETIPC_UNCHANGED;
-    return take_region(client, id, have_ordinal == 0, &received, region);
+    return take_region(client, id, wish, &received, region);
 }
 
 netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordinal, uint64_t deadline_ns)

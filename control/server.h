@@ -43,6 +43,7 @@ struct netipc_server_offer {
     uint64_t region_size;
     uint64_t ordinal;
     uint64_t incarnation[2];
+    uint32_t lease_quota; /* lease words for all sessions together */
 };
 
 /* Claims the endpoint and serves it: on a thread of its own, or when dispatched. */

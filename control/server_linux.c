@@ -75,6 +75,9 @@ static void free_session(struct netipc_server *server, struct netipc_session *se
 {
     close_socket(session);
     netipc_session_page_destroy(&session->page, forked);
+    /* Not before no scan can see the session's leases: their sum must never be above the quota. */
+    if (session->offered_ordinal == server->granted_ordinal)
+        server->granted_leases -= session->leases_granted;
     if (session->counted)
         server->free_indexes[server->free_count++] = session->index;
     free(session);

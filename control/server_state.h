@@ -68,7 +68,9 @@ struct netipc_session {
     /* the attachment */
     uint64_t attach_id; /* message_id of the ATTACH under way */
     uint64_t attach_limit;
-    uint64_t retry_ns; /* when to try to send REGION again; 0: not waiting */
+    uint32_t leases_wanted;
+    uint32_t leases_granted; /* in the region offered last; given back when the session is freed */
+    uint64_t retry_ns;       /* when to try to send REGION again; 0: not waiting */
     uint64_t offered_ordinal;
     bool descriptors_sent;
     uint64_t have_ordinal; /* 0: not attached */
@@ -113,6 +115,8 @@ struct netipc_server {
 
     pthread_mutex_t offer_lock; /* publishing thread and loop; held for a copy, or for one send */
     struct netipc_server_offer offer;
+    uint64_t granted_ordinal; /* of the region in which granted_leases are given out */
+    uint32_t granted_leases;
 
     netipc_atomic_u32 stopping;
     bool has_thread;

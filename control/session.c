@@ -159,8 +159,21 @@ static void refuse_region(struct netipc_server *server, struct netipc_session *s
     answer(server, session, packet, length, true);
 }
 
+/* What this session may be granted of the leases of the region on offer. Those of a superseded region are all free. */
+static uint32_t grantable(struct netipc_server *server, const struct netipc_session *session,
+                          const struct netipc_server_offer *offer)
+{
+    if (server->granted_ordinal != offer->ordinal) {
+        server->granted_ordinal = offer->ordinal;
+        server->granted_leases = 0;
+    }
+    uint32_t left = offer->lease_quota - server->granted_leases;
+    return session->leases_wanted < left ? session->leases_wanted : left;
+}
+
 /* Called with the offer locked, so that its descriptor stays what it is. */
-static enum netipc_packet_result send_region(struct netipc_session *session, const struct netipc_server_offer *offer)
+static enum netipc_packet_result send_region(struct netipc_session *session, const struct netipc_server_offer *offer,
+                                             uint32_t leases)
 {
     /* Descriptors under way count against this uid's limit: at most one region waits in the peer's queue, and only when
      * everything before it has been received. */
@@ -175,6 +188,7 @@ static enum netipc_packet_result send_region(struct netipc_session *session, con
         .ordinal = offer->ordinal,
         .incarnation = {offer->incarnation[0], offer->incarnation[1]},
         .page_size = (uint32_t)netipc_session_page_bytes(),
+        .lease_quota = leases,
     };
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t length =
@@ -192,8 +206,9 @@ static void offer_region(struct netipc_server *server, struct netipc_session *se
     bool has_page = session->page.base != NULL;
     if (fits && !has_page)
         has_page = netipc_session_page_create(session->number, &session->page) == NETIPC_OK;
+    uint32_t leases = grantable(server, session, &offer);
     if (fits && has_page)
-        result = send_region(session, &offer);
+        result = send_region(session, &offer, leases);
     pthread_mutex_unlock(&server->offer_lock);
 
     session->retry_ns = 0;
@@ -205,6 +220,8 @@ static void offer_region(struct netipc_server *server, struct netipc_session *se
         session->state = NETIPC_SESSION_OFFERED;
         session->offered_ordinal = offer.ordinal;
         session->descriptors_sent = true;
+        session->leases_granted = leases;
+        server->granted_leases += leases;
     } else if (result == NETIPC_PACKET_AGAIN) {
         session->retry_ns = netipc_os_monotonic_ns() + REGION_RETRY_NS;
     } else {
@@ -224,6 +241,7 @@ static void on_attach(struct netipc_server *server, struct netipc_session *sessi
     }
     session->attach_id = id;
     session->attach_limit = attach.max_region_size;
+    session->leases_wanted = attach.lease_words < NETIPC_SESSION_LEASES ? attach.lease_words : NETIPC_SESSION_LEASES;
     pthread_mutex_lock(&server->offer_lock);
     uint64_t newest = server->offer.ordinal;
     pthread_mutex_unlock(&server->offer_lock);
@@ -252,9 +270,12 @@ static void on_attached(struct netipc_server *server, struct netipc_session *ses
             netipc_server_end_session(server, session, "session-page-tampered");
             return;
         }
+        netipc_session_table_grant(server->table, session->index, session->offered_ordinal, session->leases_granted);
         netipc_session_table_insert(server->table, session->index, session->page.line);
         session->listed = true;
         netipc_count(&server->totals.attached, 1);
+    } else {
+        netipc_session_table_grant(server->table, session->index, session->offered_ordinal, session->leases_granted);
     }
     session->have_ordinal = session->offered_ordinal;
     /* What waits for the peer from now on is without descriptors, unless it speaks of a region that it did not take. */

@@ -33,6 +33,7 @@ struct netipc_publisher {
     bool lent; /* between begin and commit or abort */
     bool on_change;
     uint32_t slots; /* wanted; a large region may have fewer */
+    uint32_t history;
     uint64_t ceiling;
 };
 
@@ -61,6 +62,9 @@ static netipc_status check_config(const netipc_publisher_config *config)
     if (config->max_sessions < 1 || config->max_sessions > NETIPC_SESSIONS_MAX)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "%u sessions, 1 to %d are possible", config->max_sessions,
                            NETIPC_SESSIONS_MAX);
+    if (config->slots >= NETIPC_SLOTS_MIN && config->history > config->slots - 2)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "a history of %u needs %u slots, %u are configured",
+                           config->history, config->history + 2, config->slots);
     if (config->flags & ~NETIPC_PUBLISH_ON_CHANGE)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "flags 0x%x are not known", config->flags);
     if ((config->directory_mode | config->socket_mode) & ~0777u)
@@ -71,13 +75,15 @@ static netipc_status check_config(const netipc_publisher_config *config)
     return NETIPC_OK;
 }
 
-static struct netipc_server_offer offer_of(const struct netipc_region *region, const struct netipc_region_label *label)
+static struct netipc_server_offer offer_of(const struct netipc_region *region, const struct netipc_region_label *label,
+                                           uint32_t history)
 {
     return (struct netipc_server_offer){
         .fd = region->fd,
         .region_size = region->geometry.region_size,
         .ordinal = label->ordinal,
         .incarnation = {label->incarnation[0], label->incarnation[1]},
+        .lease_quota = netipc_ring_quota(region->geometry.slot_count, history),
     };
 }
 
@@ -96,7 +102,8 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
     publisher->label.schema_version = config->schema_version;
     status = netipc_region_create(&geometry, &publisher->label, &publisher->region);
     if (status == NETIPC_OK)
-        netipc_ring_start(&publisher->ring, &publisher->region, &publisher->table, 0, &(struct netipc_ring_totals){0});
+        netipc_ring_start(&publisher->ring, &publisher->region, publisher->label.ordinal, &publisher->table, 0,
+                          &(struct netipc_ring_totals){0});
     return status;
 }
 
@@ -116,7 +123,7 @@ static netipc_status start_server(netipc_publisher *publisher, const netipc_publ
         .table = &publisher->table,
         .log = {config->log, config->log_context},
     };
-    struct netipc_server_offer offer = offer_of(&publisher->region, &publisher->label);
+    struct netipc_server_offer offer = offer_of(&publisher->region, &publisher->label, publisher->history);
     return netipc_server_open(&server, &offer, config->loop == NETIPC_LOOP_OWN_THREAD, &publisher->server);
 }
 
@@ -152,6 +159,7 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     opened->region.fd = -1;
     opened->on_change = (config.flags & NETIPC_PUBLISH_ON_CHANGE) != 0;
     opened->slots = config.slots;
+    opened->history = config.history;
     opened->ceiling = config.ceiling;
     status = netipc_fork_guard_arm(&opened->fork_guard);
     if (status == NETIPC_OK)
@@ -195,6 +203,7 @@ static netipc_status plan_growth(const netipc_publisher *publisher, uint64_t len
                                  struct netipc_region_geometry *geometry)
 {
     uint64_t doubled = publisher->region.geometry.capacity * 2;
+    uint32_t least = publisher->history + 2 > NETIPC_SLOTS_MIN ? publisher->history + 2 : NETIPC_SLOTS_MIN;
     const uint64_t capacities[] = {doubled > length ? doubled : length, length};
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
         uint64_t capacity = capacities[i];
@@ -203,13 +212,13 @@ static netipc_status plan_growth(const netipc_publisher *publisher, uint64_t len
         uint64_t affordable = publisher->ceiling / capacity;
         uint32_t slots = affordable < publisher->slots ? (uint32_t)affordable : publisher->slots;
         /* The headers and the rounding take a little: one slot fewer makes room for them. */
-        for (; slots >= NETIPC_SLOTS_MIN; slots--)
+        for (; slots >= least; slots--)
             if (netipc_region_plan(slots, capacity, publisher->ceiling, geometry) == NETIPC_OK)
                 return NETIPC_OK;
     }
     return netipc_fail(NETIPC_TOO_LARGE,
-                       "a snapshot of %llu bytes needs %d slots of that size; the ceiling of the region is %llu bytes",
-                       (unsigned long long)length, NETIPC_SLOTS_MIN, (unsigned long long)publisher->ceiling);
+                       "a snapshot of %llu bytes needs %u slots of that size; the ceiling of the region is %llu bytes",
+                       (unsigned long long)length, least, (unsigned long long)publisher->ceiling);
 }
 
 /* Makes a larger region for the next generation. Nothing that anybody can see changes. */
@@ -224,8 +233,8 @@ static netipc_status begin_growth(netipc_publisher *publisher, uint64_t length)
     status = netipc_region_create(&geometry, &label, &publisher->next_region);
     if (status != NETIPC_OK)
         return status;
-    netipc_ring_start(&publisher->next_ring, &publisher->next_region, &publisher->table, publisher->ring.generation,
-                      &publisher->ring.totals);
+    netipc_ring_start(&publisher->next_ring, &publisher->next_region, label.ordinal, &publisher->table,
+                      publisher->ring.generation, &publisher->ring.totals);
     publisher->growing = true;
     return NETIPC_OK;
 }
@@ -247,7 +256,7 @@ static void supersede(netipc_publisher *publisher, uint64_t length)
 {
     netipc_ring_publish(&publisher->next_ring, length);
     publisher->label.ordinal++;
-    struct netipc_server_offer offer = offer_of(&publisher->next_region, &publisher->label);
+    struct netipc_server_offer offer = offer_of(&publisher->next_region, &publisher->label, publisher->history);
     netipc_server_replace_offer(publisher->server, &offer);
     publisher->ring.totals = publisher->next_ring.totals;
     netipc_ring_end(&publisher->ring, NETIPC_REGION_SUPERSEDED);

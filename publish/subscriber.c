@@ -2,55 +2,22 @@
 #include <netipc/subscriber.h>
 
 #include "control/cancel.h"
-#include "control/client.h"
 #include "control/endpoint.h"
 #include "publish/sized.h"
+#include "publish/subscriber_state.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
-#include "shm/os.h"
-#include "shm/ring_reader.h"
-#include "shm/session_page.h"
 #include "shm/wait.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct netipc_subscriber {
-    struct netipc_fork_guard fork_guard;
-    struct netipc_log log;
-    char *run_dir, *service;
-    uint64_t max_region_size, connect_timeout_ns, reconnect_ns, grace_ns, spin_ns;
-
-    /* What any thread may touch: two windows whose addresses never change, so that no attachment can be pulled from
-     * under a thread or a signal handler. */
-    void *hot_window;  /* the first page of the region at hand */
-    void *line_window; /* the session's page */
-    netipc_atomic_u32 line_offset;
-    netipc_atomic_u32 aborted; /* also the word that a wait without a session sleeps on */
-    int cancel;
-
-    /* The owner thread's. */
-    struct netipc_client client; /* the session, if its socket is open */
-    uint64_t session_ordinal;    /* of the region attached in this session; 0: none yet */
-    bool superseded_told;
-    struct netipc_region_view view;                /* the region at hand; header is NULL before the first */
-    bool publisher_gone;                           /* the region at hand has lost its publisher without a word */
-    uint64_t seen_incarnation[2], seen_generation; /* at the last refresh */
-    uint64_t
-        known_incarnation[2]; /* of what was last read, or reported as changed: what generations are compared within */
-    uint64_t connected_ns;    /* when the last connect began */
-    netipc_subscriber_state state;
-    netipc_status last_error;
-    struct {
-        uint64_t connects, attaches, reads, read_retries, overruns, sleeps, publishers_gone;
-    } totals;
-};
-
 void netipc_subscriber_config_init(netipc_subscriber_config *config)
 {
     *config = (netipc_subscriber_config){
         .size = sizeof *config,
+        .leases = 1,
         .max_region_size = UINT64_C(16) << 30,
         .connect_timeout_ns = UINT64_C(5000000000),
         .reconnect_ns = 250000000,
@@ -73,7 +40,10 @@ static netipc_status check_config(const netipc_subscriber_config *config)
                            (unsigned long long)config->spin_ns);
     if (config->connect_timeout_ns == 0 || config->reconnect_ns == 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "connect_timeout_ns and reconnect_ns must not be 0");
-    if (config->reserved != 0 || config->reserved2 != 0)
+    if (config->leases > NETIPC_SESSION_LEASES)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "%u leases, 0 to %d are possible", config->leases,
+                           NETIPC_SESSION_LEASES);
+    if (config->reserved != 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     return NETIPC_OK;
 }
@@ -86,6 +56,9 @@ static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber
     subscriber->reconnect_ns = config->reconnect_ns;
     subscriber->grace_ns = config->grace_ns;
     subscriber->spin_ns = config->spin_ns;
+    subscriber->leases = config->leases;
+    subscriber->own.subscriber = subscriber;
+    subscriber->light_barrier_is_fence = !netipc_os_heavy_barrier_ready();
     subscriber->run_dir = strdup(config->run_dir);
     subscriber->service = strdup(config->service);
     if (subscriber->run_dir == NULL || subscriber->service == NULL)
@@ -124,7 +97,9 @@ netipc_status netipc_subscriber_open(const netipc_subscriber_config *given, neti
     netipc_subscriber *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return netipc_fail(NETIPC_NO_MEMORY, "no memory for a subscriber");
-    opened->cancel = -1;
+    opened->cancel = opened->watched_socket = opened->watched_pidfd = -1;
+    pthread_mutex_init(&opened->readers_lock, NULL);
+    pthread_mutex_init(&opened->session_lock, NULL);
     netipc_client_init(&opened->client);
     status = fill(opened, &config);
     if (status != NETIPC_OK) {
@@ -142,8 +117,16 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
     bool forked = subscriber->fork_guard.pid != 0 && netipc_fork_guard_forked(&subscriber->fork_guard);
     netipc_client_disconnect(&subscriber->client, forked);
     netipc_uid_list_free(&subscriber->client.uids);
-    if (subscriber->view.header != NULL)
-        netipc_region_detach(&subscriber->view, forked);
+    struct netipc_attachment *current = netipc_load(&subscriber->current, relaxed);
+    if (current != NULL) {
+        current->next = subscriber->old;
+        subscriber->old = current;
+    }
+    while (subscriber->old != NULL) {
+        struct netipc_attachment *next = subscriber->old->next;
+        netipc_attachment_free(subscriber->old, forked);
+        subscriber->old = next;
+    }
     if (subscriber->hot_window != NULL)
         netipc_os_window_close(subscriber->hot_window);
     /* Fork does not inherit a session's page, and the child may have put something else at that address. */
@@ -151,13 +134,17 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
         netipc_os_window_close(subscriber->line_window);
     if (subscriber->cancel >= 0)
         netipc_cancel_close(subscriber->cancel);
+    if (!forked) {
+        pthread_mutex_destroy(&subscriber->readers_lock);
+        pthread_mutex_destroy(&subscriber->session_lock);
+    }
     netipc_fork_guard_disarm(&subscriber->fork_guard);
     free(subscriber->run_dir);
     free(subscriber->service);
     free(subscriber);
 }
 
-static netipc_status check_call(const netipc_subscriber *subscriber)
+netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber)
 {
     if (subscriber == NULL)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no subscriber given");
@@ -173,94 +160,154 @@ static netipc_status aborted(void)
 
 /* --- the attachment --- */
 
-static bool in_session(const netipc_subscriber *subscriber)
+bool netipc_subscriber_in_session(const netipc_subscriber *subscriber)
 {
     return subscriber->client.socket >= 0;
 }
 
-static const struct netipc_region_header *hot_header(const netipc_subscriber *subscriber)
+uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber)
 {
-    return subscriber->hot_window;
+    const struct netipc_region_header *header = subscriber->hot_window;
+    return netipc_load(&header->latest, acquire); /* pairs with P4 of ring_publisher.h */
 }
 
-static uint64_t hot_word(const netipc_subscriber *subscriber)
-{
-    return netipc_load(&hot_header(subscriber)->latest, acquire); /* pairs with P4 of ring_publisher.h */
-}
-
-static struct netipc_session_line *line(const netipc_subscriber *subscriber)
+struct netipc_session_line *netipc_subscriber_line(const netipc_subscriber *subscriber)
 {
     uint32_t offset = netipc_load(&subscriber->line_offset, relaxed);
     return (struct netipc_session_line *)(void *)((unsigned char *)subscriber->line_window + offset);
 }
 
-static netipc_publisher_state publisher_state(const netipc_subscriber *subscriber, uint32_t region_state)
+static struct netipc_attachment *at_hand(const netipc_subscriber *subscriber)
 {
-    if (subscriber->view.header == NULL)
+    return netipc_load(&subscriber->current, relaxed);
+}
+
+netipc_publisher_state netipc_subscriber_publisher(const netipc_subscriber *subscriber, uint32_t region_state)
+{
+    if (at_hand(subscriber) == NULL)
         return NETIPC_PUBLISHER_NONE;
     if (region_state == NETIPC_REGION_CLOSED)
         return NETIPC_PUBLISHER_CLOSED;
-    if (subscriber->publisher_gone)
+    if (netipc_load(&subscriber->publisher_gone, acquire) != 0)
         return NETIPC_PUBLISHER_GONE;
     return region_state == NETIPC_REGION_SUPERSEDED ? NETIPC_PUBLISHER_SUPERSEDED : NETIPC_PUBLISHER_LIVE;
 }
 
-/* why: NETIPC_GONE, NETIPC_CLOSED, or what else broke it. The region at hand stays. */
-static void end_session(netipc_subscriber *subscriber, netipc_status why)
+/* Ends every sleep of another thread, so that it looks at what has changed. */
+static void rouse(netipc_subscriber *subscriber)
+{
+    netipc_wait_interrupt(netipc_subscriber_line(subscriber));
+    netipc_os_wake_all(&subscriber->aborted);
+}
+
+/* From here on other threads may look at the session's descriptors, or not any more. */
+static void let_watch(netipc_subscriber *subscriber, int socket, int pidfd)
+{
+    pthread_mutex_lock(&subscriber->session_lock);
+    subscriber->watched_socket = socket;
+    subscriber->watched_pidfd = pidfd;
+    pthread_mutex_unlock(&subscriber->session_lock);
+}
+
+void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status why)
 {
     netipc_log_field fields[] = {{"status", netipc_status_name(why), 0}, {"pid", NULL, subscriber->client.peer.pid}};
     netipc_log_event(&subscriber->log, NETIPC_LOG_INFO, "publisher-left", fields, 2);
-    if (why == NETIPC_GONE && subscriber->session_ordinal != 0) {
-        subscriber->publisher_gone = true;
-        subscriber->totals.publishers_gone++;
+    bool dead = netipc_peer_died(subscriber->client.peer.pidfd);
+    if (subscriber->session_ordinal != 0) {
+        struct netipc_attachment *attachment = at_hand(subscriber);
+        netipc_store(&attachment->protection, dead ? NETIPC_PROTECTION_FROZEN : NETIPC_PROTECTION_LOST, release);
+        if (why == NETIPC_GONE) {
+            netipc_store(&subscriber->publisher_gone, 1, release);
+            subscriber->publishers_gone++;
+        }
     }
+    let_watch(subscriber, -1, -1);
     netipc_client_disconnect(&subscriber->client, false);
     subscriber->session_ordinal = 0;
     subscriber->superseded_told = false;
     subscriber->state = NETIPC_STATE_DISCONNECTED;
+    rouse(subscriber);
 }
 
-/* The caller has been told of a generation of the incarnation at hand. */
-static void know_incarnation(netipc_subscriber *subscriber)
+/* --- attachments --- */
+
+/* O3 of attachment.h. */
+static bool in_use(netipc_subscriber *subscriber, const struct netipc_attachment *attachment)
 {
-    memcpy(subscriber->known_incarnation, subscriber->view.identity.incarnation, sizeof subscriber->known_incarnation);
+    for (netipc_reader *reader = subscriber->readers; reader != NULL; reader = reader->next)
+        if (netipc_load(&reader->reading, acquire) == attachment ||
+            netipc_load(&reader->viewing, acquire) == attachment)
+            return true;
+    return false;
 }
 
-/* Puts a mapped and confirmed region, and the session's page if it is new, in the place of those at hand. */
-static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_client_region *region,
-                           const struct netipc_region_view *view, void **page)
+/* Unmaps what no reader uses any more. */
+static void reclaim(netipc_subscriber *subscriber)
+{
+    if (subscriber->old == NULL)
+        return;
+    netipc_os_heavy_barrier(); /* O2 */
+    pthread_mutex_lock(&subscriber->readers_lock);
+    for (struct netipc_attachment **at = &subscriber->old; *at != NULL;) {
+        struct netipc_attachment *attachment = *at;
+        if (in_use(subscriber, attachment)) {
+            at = &attachment->next;
+            continue;
+        }
+        *at = attachment->next;
+        netipc_attachment_free(attachment, false);
+    }
+    pthread_mutex_unlock(&subscriber->readers_lock);
+}
+
+/* Shows the region, and the page of a new session, to the threads that poll and sleep. */
+static netipc_status show(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+                          struct netipc_session_map *session)
 {
     netipc_status status = NETIPC_OK;
-    if (*page != NULL) {
-        status = netipc_os_window_move(subscriber->line_window, *page);
-        *page = NULL;
+    if (session->spare != NULL) {
+        status = netipc_os_window_move(subscriber->line_window, session->spare);
+        session->spare = NULL;
         netipc_store(&subscriber->line_offset, region->line_offset, relaxed);
     }
     /* Last, since from then on polls and reads must speak of the same region. */
-    if (status == NETIPC_OK)
-        status = netipc_os_window_show(subscriber->hot_window, region->region_fd);
+    return status == NETIPC_OK ? netipc_os_window_show(subscriber->hot_window, region->region_fd) : status;
+}
+
+/* Puts a mapped and confirmed region in the place of the one at hand. */
+static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+                           struct netipc_attachment *attachment)
+{
+    netipc_status status = show(subscriber, region, attachment->session);
     if (status != NETIPC_OK)
         return status;
-    bool first = subscriber->view.header == NULL;
-    if (!first)
-        netipc_region_detach(&subscriber->view, false);
-    subscriber->view = *view;
-    if (first)
-        know_incarnation(subscriber);
-    subscriber->publisher_gone = false;
+    struct netipc_attachment *before = at_hand(subscriber);
+    netipc_store(&subscriber->publisher_gone, 0, release);
+    netipc_store(&subscriber->current, attachment, release); /* O1 */
+    if (before != NULL) {
+        before->next = subscriber->old;
+        subscriber->old = before;
+        rouse(subscriber);
+        if (region->page_fd >= 0)
+            netipc_wait_interrupt(before->session->line);
+    }
+    let_watch(subscriber, subscriber->client.socket, subscriber->client.peer.pidfd);
     subscriber->session_ordinal = region->ordinal;
     subscriber->superseded_told = false;
-    subscriber->totals.attaches++;
-    netipc_log_field fields[] = {{"ordinal", NULL, region->ordinal}, {"region_size", NULL, region->region_size}};
-    netipc_log_event(&subscriber->log, NETIPC_LOG_INFO, "attached", fields, 2);
+    subscriber->attaches++;
+    netipc_log_field fields[] = {{"ordinal", NULL, region->ordinal},
+                                 {"region_size", NULL, region->region_size},
+                                 {"lease_quota", NULL, region->lease_quota}};
+    netipc_log_event(&subscriber->log, NETIPC_LOG_INFO, "attached", fields, 3);
     return NETIPC_OK;
 }
 
-static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct netipc_client_region *region,
-                                     uint64_t deadline_ns)
+static netipc_status make_attachment(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+                                     struct netipc_attachment **attachment)
 {
     struct netipc_region_view view;
-    void *page = NULL;
+    struct netipc_session_map *session = region->page_fd < 0 ? at_hand(subscriber)->session : NULL;
     netipc_status status =
         netipc_region_attach(region->region_fd, region->region_size, subscriber->max_region_size, &view);
     if (status != NETIPC_OK)
@@ -269,28 +316,44 @@ static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct
         view.identity.incarnation[1] != region->incarnation[1])
         status = netipc_fail(NETIPC_CORRUPT, "the region is not the one that was announced (ordinal %llu)",
                              (unsigned long long)region->ordinal);
-    if (status == NETIPC_OK && region->page_fd >= 0)
-        status = netipc_session_page_join(region->page_fd, region->page_size, &page);
-    if (status == NETIPC_OK)
-        status = netipc_client_confirm(&subscriber->client, region->ordinal, deadline_ns);
+    if (status == NETIPC_OK && session == NULL)
+        status = netipc_session_map_join(region->page_fd, region->page_size, region->line_offset, &session);
+    if (status == NETIPC_OK) {
+        *attachment = netipc_attachment_new(&view, session, region->lease_quota);
+        if (*attachment != NULL)
+            return NETIPC_OK;
+        status = netipc_fail(NETIPC_NO_MEMORY, "no memory for an attachment");
+        netipc_session_map_drop(session, false);
+    }
+    netipc_region_detach(&view, false);
+    return status;
+}
+
+static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+                                     uint64_t deadline_ns)
+{
+    struct netipc_attachment *attachment;
+    netipc_status status = make_attachment(subscriber, region, &attachment);
+    if (status != NETIPC_OK)
+        return status;
+    status = netipc_client_confirm(&subscriber->client, region->ordinal, deadline_ns);
     if (status == NETIPC_OK && region->page_fd >= 0)
         status = netipc_os_memory_verify(region->page_fd, region->page_size);
     if (status == NETIPC_OK)
-        status = adopt(subscriber, region, &view, &page);
-    if (status != NETIPC_OK) {
-        netipc_region_detach(&view, false);
-        if (page != NULL)
-            netipc_os_memory_unmap(page, region->page_size);
-    }
+        status = adopt(subscriber, region, attachment);
+    if (status != NETIPC_OK)
+        netipc_attachment_free(attachment, false);
     return status;
 }
 
 static netipc_status attach(netipc_subscriber *subscriber, uint64_t deadline_ns)
 {
     struct netipc_client_region region;
-    netipc_status status = netipc_client_attach(&subscriber->client, subscriber->session_ordinal,
-                                                subscriber->max_region_size, deadline_ns, &region);
-    if (status == NETIPC_UNCHANGED && netipc_hot_state(hot_word(subscriber)) == NETIPC_REGION_SUPERSEDED)
+    const struct netipc_client_wish wish = {.have_ordinal = subscriber->session_ordinal,
+                                            .max_region_size = subscriber->max_region_size,
+                                            .lease_words = subscriber->leases};
+    netipc_status status = netipc_client_attach(&subscriber->client, &wish, deadline_ns, &region);
+    if (status == NETIPC_UNCHANGED && netipc_hot_state(netipc_subscriber_hot(subscriber)) == NETIPC_REGION_SUPERSEDED)
         return netipc_fail(NETIPC_PROTOCOL, "region %llu of %s is superseded, and there is no other",
                            (unsigned long long)subscriber->session_ordinal, subscriber->service);
     if (status == NETIPC_UNCHANGED) {
@@ -327,26 +390,25 @@ static netipc_subscriber_state state_after(netipc_status failure)
     }
 }
 
-/* Notices what has become of an open session. NETIPC_OK: it goes on; *move: to another region. */
-static netipc_status look(netipc_subscriber *subscriber, bool *move)
+netipc_status netipc_subscriber_look(netipc_subscriber *subscriber, bool *move)
 {
-    uint32_t region_state = netipc_hot_state(hot_word(subscriber));
+    uint32_t region_state = netipc_hot_state(netipc_subscriber_hot(subscriber));
     netipc_status news = region_state == NETIPC_REGION_CLOSED ? NETIPC_CLOSED : netipc_client_look(&subscriber->client);
     if (news == NETIPC_SUPERSEDED)
         subscriber->superseded_told = true;
     *move = subscriber->superseded_told || region_state == NETIPC_REGION_SUPERSEDED;
     if (news == NETIPC_OK || news == NETIPC_SUPERSEDED)
         return NETIPC_OK;
-    end_session(subscriber, news);
+    netipc_subscriber_end_session(subscriber, news);
     return news;
 }
 
 static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
 {
     netipc_status status;
-    if (in_session(subscriber)) {
+    if (netipc_subscriber_in_session(subscriber)) {
         bool move;
-        status = look(subscriber, &move);
+        status = netipc_subscriber_look(subscriber, &move);
         if (status == NETIPC_OK && !move)
             return NETIPC_OK;
     }
@@ -358,34 +420,35 @@ static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
     uint64_t deadline_ns = netipc_add_saturating(now_ns, subscriber->connect_timeout_ns);
     subscriber->state = NETIPC_STATE_CONNECTING;
     status = NETIPC_OK;
-    if (!in_session(subscriber)) {
+    if (subscriber->client.socket < 0) {
         subscriber->connected_ns = now_ns;
-        subscriber->totals.connects++;
+        subscriber->connects++;
         status = netipc_client_connect(&subscriber->client, deadline_ns);
     }
     if (status == NETIPC_OK)
         status = attach(subscriber, deadline_ns);
-    if (status == NETIPC_OK && netipc_hot_state(hot_word(subscriber)) == NETIPC_REGION_CLOSED)
+    if (status == NETIPC_OK && netipc_hot_state(netipc_subscriber_hot(subscriber)) == NETIPC_REGION_CLOSED)
         status = netipc_fail(NETIPC_CLOSED, "the publisher of %s closes", subscriber->service);
-    if (status != NETIPC_OK && in_session(subscriber))
-        end_session(subscriber, status);
+    if (status != NETIPC_OK && netipc_subscriber_in_session(subscriber))
+        netipc_subscriber_end_session(subscriber, status);
     subscriber->state = status == NETIPC_OK ? NETIPC_STATE_READY : state_after(status);
     return status;
 }
 
 static bool latest_is_new(netipc_subscriber *subscriber)
 {
-    if (subscriber->view.header == NULL)
+    const struct netipc_attachment *attachment = at_hand(subscriber);
+    if (attachment == NULL)
         return false;
-    const uint64_t *incarnation = subscriber->view.identity.incarnation;
-    uint64_t generation = netipc_hot_generation(hot_word(subscriber));
+    const uint64_t *incarnation = attachment->view.identity.incarnation;
+    uint64_t generation = netipc_hot_generation(netipc_subscriber_hot(subscriber));
     if (generation == 0 ||
         (generation == subscriber->seen_generation && incarnation[0] == subscriber->seen_incarnation[0] &&
          incarnation[1] == subscriber->seen_incarnation[1]))
         return false;
     subscriber->seen_generation = generation;
     memcpy(subscriber->seen_incarnation, incarnation, sizeof subscriber->seen_incarnation);
-    know_incarnation(subscriber);
+    memcpy(subscriber->own.known_incarnation, incarnation, sizeof subscriber->own.known_incarnation);
     return true;
 }
 
@@ -393,7 +456,7 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
 {
     if (changed != NULL)
         *changed = 0;
-    netipc_status status = check_call(subscriber);
+    netipc_status status = netipc_subscriber_check(subscriber);
     if (status != NETIPC_OK)
         return status;
     if (netipc_load(&subscriber->aborted, acquire) != 0)
@@ -402,6 +465,7 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
         status = bring_up_to_date(subscriber);
     if (status != NETIPC_OK)
         subscriber->last_error = status;
+    reclaim(subscriber);
     bool is_new = latest_is_new(subscriber);
     if (changed != NULL)
         *changed = is_new;
@@ -412,139 +476,26 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
 
 uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber)
 {
-    return netipc_hot_generation(hot_word(subscriber));
+    return netipc_hot_generation(netipc_subscriber_hot(subscriber));
 }
 
 netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer, size_t capacity,
                                      netipc_snapshot_info *info)
 {
-    netipc_status status = check_call(subscriber);
+    netipc_status status = netipc_subscriber_check(subscriber);
     if (status != NETIPC_OK)
         return status;
     if (buffer == NULL && capacity > 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
     if (info != NULL && info->size < sizeof info->size)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "the size of info is not set");
-    struct netipc_ring_snapshot snapshot = {0};
-    if (subscriber->view.header == NULL)
-        status = netipc_fail(NETIPC_DISCONNECTED, "never attached to a publisher of %s", subscriber->service);
-    else
-        status = netipc_ring_read(&subscriber->view, buffer, capacity, &snapshot);
-    subscriber->totals.reads += status == NETIPC_OK;
-    if (status == NETIPC_OK)
-        know_incarnation(subscriber);
-    subscriber->totals.overruns += status == NETIPC_OVERRUN;
-    subscriber->totals.read_retries += snapshot.retries;
-    if (info == NULL)
-        return status;
-    const netipc_snapshot_info filled = {
-        .size = sizeof filled,
-        .publisher_state = publisher_state(subscriber, snapshot.state),
-        .incarnation = {subscriber->view.identity.incarnation[0], subscriber->view.identity.incarnation[1]},
-        .generation = snapshot.generation,
-        .length = snapshot.length,
-        .publish_time_ns = snapshot.publish_time_ns,
-    };
-    netipc_status copied = netipc_sized_out(info, &filled, sizeof filled);
-    return copied == NETIPC_OK ? status : copied;
-}
-
-/* What the caller has seen of the incarnation at hand: a generation of another one is no generation of this. */
-static uint64_t seen_here(const netipc_subscriber *subscriber, uint64_t generation)
-{
-    bool same = memcmp(subscriber->view.identity.incarnation, subscriber->known_incarnation,
-                       sizeof subscriber->known_incarnation) == 0;
-    return same ? generation : 0;
-}
-
-static bool newer(netipc_subscriber *subscriber, uint64_t seen)
-{
-    uint64_t latest = netipc_subscriber_generation(subscriber);
-    if (latest == seen || latest == 0)
-        return false;
-    know_incarnation(subscriber);
-    return true;
-}
-
-/* Sleeps until an abort, at most for pause_ns. */
-static netipc_status pause_alone(netipc_subscriber *subscriber, uint64_t pause_ns)
-{
-    uint64_t start = netipc_os_monotonic_ns(), elapsed = 0;
-    while (elapsed < pause_ns && netipc_load(&subscriber->aborted, acquire) == 0) {
-        netipc_os_wait(&subscriber->aborted, 0, pause_ns - elapsed);
-        elapsed = netipc_os_monotonic_ns() - start;
-    }
-    return netipc_load(&subscriber->aborted, acquire) != 0 ? aborted() : NETIPC_OK;
-}
-
-/* Without a session only time can bring anything: the next refresh. */
-static netipc_status wait_alone(netipc_subscriber *subscriber, uint64_t seen, uint64_t timeout_ns)
-{
-    if (netipc_load(&subscriber->aborted, acquire) != 0)
-        return aborted();
-    if (newer(subscriber, seen))
-        return NETIPC_OK;
-    bool whole = timeout_ns <= subscriber->reconnect_ns;
-    netipc_status status = pause_alone(subscriber, whole ? timeout_ns : subscriber->reconnect_ns);
-    if (status != NETIPC_OK)
-        return status;
-    return whole ? netipc_fail(NETIPC_TIMED_OUT, "no publisher of %s within the timeout", subscriber->service)
-                 : netipc_fail(NETIPC_DISCONNECTED, "no session with a publisher of %s", subscriber->service);
-}
-
-/* The session is over. Said at once, unless it had only just begun: a publisher that lets everybody in and hangs up
- * must not make a loop of refresh and wait run hot. */
-static netipc_status report_end(netipc_subscriber *subscriber, netipc_status end, uint64_t left_ns)
-{
-    uint64_t since = netipc_os_monotonic_ns() - subscriber->connected_ns;
-    uint64_t pause = since < subscriber->reconnect_ns ? subscriber->reconnect_ns - since : 0;
-    if (pause_alone(subscriber, pause < left_ns ? pause : left_ns) != NETIPC_OK)
-        return NETIPC_ABORTED;
-    return end;
-}
-
-/* The hot word ended the wait. */
-static netipc_status explain_change(netipc_subscriber *subscriber, uint64_t seen, uint64_t left_ns)
-{
-    if (newer(subscriber, seen))
-        return NETIPC_OK;
-    if (netipc_hot_state(hot_word(subscriber)) != NETIPC_REGION_CLOSED)
-        return netipc_fail(NETIPC_SUPERSEDED, "the region of %s was replaced", subscriber->service);
-    end_session(subscriber, NETIPC_CLOSED);
-    return report_end(subscriber, netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", subscriber->service),
-                      left_ns);
+    return netipc_reader_copy(&subscriber->own, at_hand(subscriber), NETIPC_LATEST, buffer, capacity, info);
 }
 
 netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation, uint64_t timeout_ns)
 {
-    netipc_status status = check_call(subscriber);
-    if (status != NETIPC_OK)
-        return status;
-    uint64_t seen = seen_here(subscriber, generation);
-    if (!in_session(subscriber))
-        return wait_alone(subscriber, seen, timeout_ns);
-    uint64_t start = netipc_os_monotonic_ns(), spin_ns = subscriber->spin_ns;
-    for (uint64_t elapsed = 0; elapsed <= timeout_ns; elapsed = netipc_os_monotonic_ns() - start) {
-        uint64_t left = timeout_ns - elapsed;
-        bool slept, move;
-        enum netipc_wait_end end = netipc_wait_for_change(
-            &hot_header(subscriber)->latest, seen, line(subscriber), &subscriber->aborted,
-            spin_ns < left ? spin_ns : left, left < subscriber->grace_ns ? left : subscriber->grace_ns, &slept);
-        subscriber->totals.sleeps += slept;
-        spin_ns = 0;
-        if (end == NETIPC_WAIT_ABORTED)
-            return aborted();
-        if (end == NETIPC_WAIT_CHANGED)
-            return explain_change(subscriber, seen, left);
-        status = look(subscriber, &move);
-        if (status != NETIPC_OK)
-            return report_end(subscriber, status, left);
-        if (move)
-            return netipc_fail(NETIPC_SUPERSEDED, "the region of %s was replaced", subscriber->service);
-        if (left == 0)
-            break;
-    }
-    return netipc_fail(NETIPC_TIMED_OUT, "nothing new from the publisher of %s", subscriber->service);
+    netipc_status status = netipc_subscriber_check(subscriber);
+    return status == NETIPC_OK ? netipc_subscriber_sleep(&subscriber->own, generation, timeout_ns) : status;
 }
 
 void netipc_subscriber_abort(netipc_subscriber *subscriber)
@@ -552,14 +503,13 @@ void netipc_subscriber_abort(netipc_subscriber *subscriber)
     if (subscriber == NULL || netipc_fork_guard_forked(&subscriber->fork_guard))
         return;
     netipc_store(&subscriber->aborted, 1, seq_cst);
-    netipc_os_wake_all(&subscriber->aborted);
-    netipc_wait_interrupt(line(subscriber));
+    rouse(subscriber);
     netipc_cancel_fire(subscriber->cancel);
 }
 
 void netipc_subscriber_resume(netipc_subscriber *subscriber)
 {
-    if (check_call(subscriber) != NETIPC_OK)
+    if (netipc_subscriber_check(subscriber) != NETIPC_OK)
         return;
     netipc_store(&subscriber->aborted, 0, relaxed);
     netipc_cancel_clear(subscriber->cancel);
@@ -567,17 +517,39 @@ void netipc_subscriber_resume(netipc_subscriber *subscriber)
 
 /* --- inspection --- */
 
+static void add_totals(struct netipc_read_totals *sum, const struct netipc_read_totals *totals)
+{
+    netipc_count(&sum->reads, netipc_load(&totals->reads, relaxed));
+    netipc_count(&sum->read_retries, netipc_load(&totals->read_retries, relaxed));
+    netipc_count(&sum->overruns, netipc_load(&totals->overruns, relaxed));
+    netipc_count(&sum->sleeps, netipc_load(&totals->sleeps, relaxed));
+}
+
+static void sum_totals(netipc_subscriber *subscriber, struct netipc_read_totals *sum)
+{
+    memset(sum, 0, sizeof *sum);
+    add_totals(sum, &subscriber->own.totals);
+    pthread_mutex_lock(&subscriber->readers_lock);
+    for (const netipc_reader *reader = subscriber->readers; reader != NULL; reader = reader->next)
+        add_totals(sum, &reader->totals);
+    pthread_mutex_unlock(&subscriber->readers_lock);
+}
+
 netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_subscriber_info *info)
 {
-    netipc_status status = check_call(subscriber);
+    netipc_status status = netipc_subscriber_check(subscriber);
     if (status != NETIPC_OK)
         return status;
-    const struct netipc_region_identity *identity = &subscriber->view.identity;
-    uint64_t hot = hot_word(subscriber);
+    static const struct netipc_region_identity none;
+    const struct netipc_attachment *attachment = at_hand(subscriber);
+    const struct netipc_region_identity *identity = attachment != NULL ? &attachment->view.identity : &none;
+    uint64_t hot = netipc_subscriber_hot(subscriber);
+    struct netipc_read_totals totals;
+    sum_totals(subscriber, &totals);
     const netipc_subscriber_info filled = {
         .size = sizeof filled,
         .state = subscriber->state,
-        .publisher_state = publisher_state(subscriber, netipc_hot_state(hot)),
+        .publisher_state = netipc_subscriber_publisher(subscriber, netipc_hot_state(hot)),
         .publisher_pid = subscriber->client.peer.pid,
         .incarnation = {identity->incarnation[0], identity->incarnation[1]},
         .ordinal = identity->ordinal,
@@ -588,13 +560,14 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
         .schema_id = identity->schema_id,
         .schema_version = identity->schema_version,
         .last_error = subscriber->last_error,
-        .connects = subscriber->totals.connects,
-        .attaches = subscriber->totals.attaches,
-        .reads = subscriber->totals.reads,
-        .read_retries = subscriber->totals.read_retries,
-        .overruns = subscriber->totals.overruns,
-        .sleeps = subscriber->totals.sleeps,
-        .publishers_gone = subscriber->totals.publishers_gone,
+        .leases = attachment != NULL ? attachment->lease_quota : 0,
+        .connects = subscriber->connects,
+        .attaches = subscriber->attaches,
+        .reads = netipc_load(&totals.reads, relaxed),
+        .read_retries = netipc_load(&totals.read_retries, relaxed),
+        .overruns = netipc_load(&totals.overruns, relaxed),
+        .sleeps = netipc_load(&totals.sleeps, relaxed),
+        .publishers_gone = subscriber->publishers_gone,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

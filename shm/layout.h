@@ -180,18 +180,35 @@ static inline uint32_t netipc_hot_slot(uint64_t word)
 
 /*
  * The session's line, in a page that one subscriber and the publisher share: all that a subscriber can write.
- * The line lies at 64 x (session mod 60) of its page: at one fixed offset, 64 pages fall into one cache set.
+ * The line begins at 64 x (session mod 60) of its page: at one fixed offset, 64 pages fall into one cache set.
  */
-enum { NETIPC_SESSION_PAGE_SIZE = 4096, NETIPC_SESSION_LINE_SIZE = 64, NETIPC_SESSION_LINES = 60 };
+enum {
+    NETIPC_SESSION_PAGE_SIZE = 4096,
+    NETIPC_SESSION_LINE_SIZE = 256, /* four cache lines; a scan touches the first, and more only for a larger quota */
+    NETIPC_SESSION_LINE_STEP = 64,
+    NETIPC_SESSION_LINES = 60,
+    NETIPC_SESSION_LEASES = 31
+};
 
 struct netipc_session_line {
-    netipc_atomic_u32 wake; /* bit 0: somebody sleeps; the rest: any value, changed by each wake */
-    netipc_atomic_u32 reserved0;
-    netipc_atomic_u64 reserved1[7]; /* lease words; the quota granted is 0 */
+    netipc_atomic_u32 wake;     /* bit 0: somebody sleeps; the rest: any value, changed by each wake */
+    netipc_atomic_u32 doorbell; /* bit 0: armed, a packet is wanted at the next change */
+    netipc_atomic_u64
+        leases[NETIPC_SESSION_LEASES]; /* netipc_lease_word(), or 0: none; those beyond the quota are ignored */
 };
 
 static_assert(offsetof(struct netipc_session_line, wake) == 0, "");
+static_assert(offsetof(struct netipc_session_line, doorbell) == 4, "");
+static_assert(offsetof(struct netipc_session_line, leases) == 8, "");
 static_assert(sizeof(struct netipc_session_line) == NETIPC_SESSION_LINE_SIZE, "");
-static_assert(NETIPC_SESSION_LINES * NETIPC_SESSION_LINE_SIZE < NETIPC_SESSION_PAGE_SIZE, "");
+static_assert((NETIPC_SESSION_LINES - 1) * NETIPC_SESSION_LINE_STEP + NETIPC_SESSION_LINE_SIZE <=
+                  NETIPC_SESSION_PAGE_SIZE,
+              "");
+
+/* A lease: region ordinal (48 bits) : slot + 1 (16 bits). */
+static inline uint64_t netipc_lease_word(uint64_t ordinal, uint32_t slot)
+{
+    return ordinal << 16 | (slot + 1u);
+}
 
 #endif

@@ -90,6 +90,16 @@ uint64_t netipc_os_realtime_ns(void);
 /* Tells the CPU that this is a spin loop. */
 void netipc_os_pause(void);
 
+/* --- barriers --- */
+
+/*
+ * Makes the calling thread's netipc_os_heavy_barrier() a StoreLoad fence in every running thread of this process, so
+ * that the others get by with a compiler barrier in their hot path. false where the system cannot: then they must fence
+ * themselves.
+ */
+bool netipc_os_heavy_barrier_ready(void);
+void netipc_os_heavy_barrier(void);
+
 /* --- process --- */
 
 netipc_status netipc_os_random(void *bytes, size_t length);

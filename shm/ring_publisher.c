@@ -3,26 +3,83 @@
 
 #include "shm/os.h"
 
-/* A claimed slot's seq is its last even value + 1: odd, and never a value that it had before. */
-static void claim(struct netipc_ring *ring, uint32_t slot)
+/* P5: a claimed slot's seq is its last even value + 1: odd, and never a value that it had before. */
+static void make_odd(struct netipc_ring *ring, uint32_t slot)
 {
     netipc_atomic_u64 *seq = &ring->region->slots[slot].seq;
-    netipc_store(seq, netipc_load(seq, relaxed) | 1u, relaxed); /* P5 */
-    ring->claimed = slot;
+    netipc_store(seq, netipc_load(seq, relaxed) | 1u, relaxed);
 }
 
-void netipc_ring_start(struct netipc_ring *ring, const struct netipc_region *region,
+static void append_whole(struct netipc_ring *ring, uint32_t slot)
+{
+    uint32_t count = ring->region->geometry.slot_count;
+    ring->whole[(ring->whole_first + ring->whole_count) % count] = (uint16_t)slot;
+    ring->whole_count++;
+}
+
+static uint32_t take_oldest(struct netipc_ring *ring)
+{
+    uint32_t slot = ring->whole[ring->whole_first];
+    ring->whole_first = (ring->whole_first + 1) % ring->region->geometry.slot_count;
+    ring->whole_count--;
+    return slot;
+}
+
+static void condemn_oldest(struct netipc_ring *ring)
+{
+    uint32_t slot = take_oldest(ring);
+    make_odd(ring, slot);
+    ring->condemned[ring->condemned_count++] = (uint16_t)slot;
+}
+
+/* Claims a condemned slot that the last scan did not find leased. */
+static bool claim_condemned(struct netipc_ring *ring)
+{
+    for (uint32_t i = 0; i < ring->condemned_count; i++) {
+        if (netipc_leased(&ring->leases, ring->condemned[i]))
+            continue;
+        ring->claimed = ring->condemned[i];
+        ring->condemned[i] = ring->condemned[--ring->condemned_count];
+        return true;
+    }
+    return false;
+}
+
+/* P5 to P8. What is condemned already is tried first, since taking a whole slot shortens the history. */
+static void claim_and_wake(struct netipc_ring *ring)
+{
+    if (ring->condemned_count == 0)
+        condemn_oldest(ring);
+    netipc_session_table_scan(ring->sessions, &ring->leases, &ring->totals.wakes_sent,
+                              &ring->totals.wakes_saved); /* P6 and P7 */
+    while (!claim_condemned(ring)) {
+        condemn_oldest(ring); /* P8 */
+        netipc_session_table_rescan(ring->sessions, &ring->leases);
+        ring->totals.condemned++;
+    }
+}
+
+uint32_t netipc_ring_quota(uint32_t slot_count, uint32_t history)
+{
+    return history < slot_count - 2 ? slot_count - 2 - history : 0;
+}
+
+void netipc_ring_start(struct netipc_ring *ring, const struct netipc_region *region, uint64_t ordinal,
                        struct netipc_session_table *sessions, uint64_t generation,
                        const struct netipc_ring_totals *totals)
 {
     *ring = (struct netipc_ring){
         .region = region,
         .sessions = sessions,
+        .ordinal = ordinal,
         .generation = generation,
+        .leases = {.ordinal = ordinal, .slot_count = region->geometry.slot_count},
         .totals = *totals,
     };
     /* Nobody else has this region yet, so the claim needs no fence before the first bytes. */
-    claim(ring, 0);
+    make_odd(ring, 0);
+    for (uint32_t slot = 1; slot < region->geometry.slot_count; slot++)
+        append_whole(ring, slot);
 }
 
 unsigned char *netipc_ring_claimed_data(const struct netipc_ring *ring)
@@ -77,10 +134,9 @@ void netipc_ring_publish(struct netipc_ring *ring, uint64_t length)
     ring->latest_length = length;
     ring->latest_here = true;
 
-    /* Slots are used in turn, so the one behind the latest is the oldest, and it is not the latest. */
-    claim(ring, slot + 1 < region->geometry.slot_count ? slot + 1 : 0);
-    /* P6 and P7 */
-    netipc_session_table_scan(ring->sessions, generation, &ring->totals.wakes_sent, &ring->totals.wakes_saved);
+    append_whole(ring, slot);
+
+    claim_and_wake(ring);
 
     ring->totals.publications++;
     ring->totals.bytes += length;
@@ -98,6 +154,6 @@ void netipc_ring_end(struct netipc_ring *ring, uint32_t state)
     netipc_atomic_u64 *latest = &ring->region->header->latest;
     uint64_t word = netipc_load(latest, relaxed);
     netipc_store(latest, netipc_hot_word(netipc_hot_generation(word), state, netipc_hot_slot(word)), release);
-    netipc_session_table_scan(ring->sessions, ring->generation, &ring->totals.wakes_sent, &ring->totals.wakes_saved);
+    netipc_session_table_scan(ring->sessions, &ring->leases, &ring->totals.wakes_sent, &ring->totals.wakes_saved);
     show_totals(ring);
 }

@@ -5,16 +5,23 @@
 /*
  * The slot ring, the publisher's side. The reader's is ring_reader.h; they are two halves of one protocol:
  *
- *     publisher                                        reader
+ *     publisher                                        copying reader
  *     P1  bytes into the claimed slot    relaxed       R1  hot ← latest              acquire
  *     P2  slot header but seq            relaxed       R2  seq0 ← seq                acquire  pairs with P3
  *     P3  seq ← 2 x generation           release       R3  slot header, checked      relaxed
  *     P4  latest ← generation:LIVE:slot  release       R4  bytes out                 relaxed
  *     P5  seq(victim) ← odd              relaxed       R5  fence                     acquire  pairs with P6
  *     P6  fence                          seq_cst       R6  seq1 ← seq; equal seq0?   relaxed
- *     P7  scan the sessions once
+ *     P7  scan the sessions once                   leasing reader
+ *     P8  every odd slot leased?                       L1  hot ← latest, or look for a generation
+ *         condemn: another P5, P6,                     L2  lease ← ordinal:slot      relaxed
+ *         scan for leases again                        L3  fence                     seq_cst  pairs with P6
+ *                                                      L4  seq = 2 x generation?     acquire  else lease ← 0, L1
+ *                                                          read in place
+ *                                                      L5  lease ← 0                 release  pairs with the scan's
+ * load
  *
- * The publisher always holds one slot claimed ahead: odd, so that no read of it validates.
+ * The publisher always holds one slot claimed ahead: odd, so that no read of it validates, and leased by nobody.
  *
  * Whole or nothing. Suppose that a read that began with seq0 = 2g saw in R4 a byte that P1 wrote for a later
  * generation. That P1 comes after a P6 behind the P5 that claimed the slot. P6 is a release fence too and R5 an acquire
@@ -22,17 +29,27 @@
  * value is put back. The read fails. Suppose that it saw an older byte than generation g's: impossible, since R2 read
  * P3.
  *
+ * In place. Before a slot is written again it was made odd (P5), and a later fence P6 and scan did not find it leased.
+ * If L3 comes before that P6, the scan sees the lease, or sees that it has ended (L5), after which nothing is read any
+ * more. If P6 comes before L3, L4 sees the odd value or a later generation, and the lease is given back without a look
+ * at the slot.
+ *
+ * There is always a slot. A slot that is odd and leased is condemned: it stays odd, so no new lease on it lasts, and it
+ * is the next to be used when its lease has ended. Lease words count only up to the quotas granted, whose sum is Q;
+ * each names one slot at most. So among Q + 1 odd slots each scan finds one that nobody leases, and P8 ends after Q
+ * rounds whatever the session pages hold. Q <= N - 2 - history leaves history + 1 whole slots: the latest generations,
+ * oldest victims first.
+ *
  * What the reader finds. latest may lag or lead seq: seq alone carries safety, latest only says where to look. Its
  * release keeps a wait-then-read from finding the slot older than the hot word (then R2 would retry).
  *
- * The victim is the oldest slot, so N - 1 whole generations stay readable behind the hot word.
- *
  * If killed:
  *   in P1, P2         the claimed slot stays odd; latest names the one before: whole
- *   after P3          one whole slot more than latest says: nobody looks there
+ *   after P3          one whole slot more than latest says: found by its number only
  *   after P4          published; no slot is claimed, which only a publisher would need
- *   after P5, P6      published; the oldest slot is gone
+ *   after P5, P6, P8  published; the oldest slots are gone
  *   in P7             published; sleepers that were not woken find it when they look after the publisher (grace)
+ * If a leasing reader is killed at any point: its lease holds its one slot until the publisher ends the session.
  */
 
 #include "shm/region.h"
@@ -42,20 +59,32 @@ struct netipc_ring {
     const struct netipc_region *region;
     struct netipc_session_table *sessions;
     /* What the publisher decides by is here, never in the region. */
+    uint64_t ordinal;
     uint64_t generation; /* the latest; 0: none in the life of the publisher */
     uint64_t latest_length;
     uint32_t latest; /* its slot, if latest_here */
     uint32_t claimed;
     bool latest_here; /* the latest generation is in this region */
+    /* Whole and unused slots, oldest first: a queue of whole_count, from whole_first on, going round. */
+    uint16_t whole[NETIPC_SLOTS_MOST];
+    uint32_t whole_first, whole_count;
+    /* Odd slots that a scan found leased, in no order. */
+    uint16_t condemned[NETIPC_SLOTS_MOST];
+    uint32_t condemned_count;
+    struct netipc_leases leases;
     struct netipc_ring_totals {
-        uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved;
+        uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved, condemned;
     } totals;
 };
 
 /* Claims the first slot of a new region. generation and totals go on from before. */
-void netipc_ring_start(struct netipc_ring *ring, const struct netipc_region *region,
+void netipc_ring_start(struct netipc_ring *ring, const struct netipc_region *region, uint64_t ordinal,
                        struct netipc_session_table *sessions, uint64_t generation,
                        const struct netipc_ring_totals *totals);
+
+/* How many lease words may count at once in a ring of so many slots that keeps history generations behind the latest.
+ */
+uint32_t netipc_ring_quota(uint32_t slot_count, uint32_t history);
 
 /* Where the next snapshot is to be put: capacity bytes that no read will deliver before netipc_ring_publish(). */
 unsigned char *netipc_ring_claimed_data(const struct netipc_ring *ring);

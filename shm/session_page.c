@@ -15,12 +15,12 @@ uint64_t netipc_session_page_bytes(void)
 
 uint32_t netipc_session_line_offset(uint64_t session_number)
 {
-    return NETIPC_SESSION_LINE_SIZE * (uint32_t)(session_number % NETIPC_SESSION_LINES);
+    return NETIPC_SESSION_LINE_STEP * (uint32_t)(session_number % NETIPC_SESSION_LINES);
 }
 
 bool netipc_session_page_announced_ok(uint32_t line_offset, uint64_t bytes)
 {
-    return bytes == netipc_session_page_bytes() && line_offset % NETIPC_SESSION_LINE_SIZE == 0 &&
+    return bytes == netipc_session_page_bytes() && line_offset % NETIPC_SESSION_LINE_STEP == 0 &&
            netipc_range_ok(line_offset, NETIPC_SESSION_LINE_SIZE, NETIPC_SESSION_PAGE_SIZE);
 }
 

@@ -45,29 +45,84 @@ bool netipc_session_table_quiet(struct netipc_session_table *table)
     return netipc_load(&table->scan, acquire) % 2 == 0; /* R3, pairs with S4 */
 }
 
-void netipc_session_table_scan(struct netipc_session_table *table, uint64_t generation, uint64_t *sent, uint64_t *saved)
+void netipc_session_table_grant(struct netipc_session_table *table, uint32_t index, uint64_t ordinal, uint32_t quota)
 {
-    uint64_t scan = netipc_load(&table->scan, relaxed);
-    netipc_store(&table->scan, scan + 1, relaxed); /* S1 */
-    /* S2: the StoreLoad between what was published and claimed before, and what peers have set in their lines.
-     * Pairs with the fence of a waiter (wait.c) and with R2. */
+    /* A scan that still reads the old grant honours leases that the peer does not hold: it spares a slot for nothing.
+     * One that reads the new grant before the peer knows of it finds no lease. */
+    netipc_store(&table->entries[index].grant, ordinal << 16 | quota, relaxed);
+}
+
+/* S5, pairs with L5 of ring_reader.h: what the reader did with the slot comes before what the publisher does with it */
+static void collect_leases(const struct netipc_session_entry *entry, struct netipc_session_line *line,
+                           struct netipc_leases *leases)
+{
+    uint64_t grant = netipc_load(&entry->grant, relaxed);
+    if (grant >> 16 != leases->ordinal)
+        return;
+    uint32_t quota = grant & 0xffffu;
+    for (uint32_t i = 0; i < quota; i++) {
+        /* Hostile: loaded once, and used only if it names a slot of this region. */
+        uint64_t word = netipc_load(&line->leases[i], acquire);
+        uint32_t slot = (uint32_t)(word & 0xffffu) - 1u;
+        if (word >> 16 == leases->ordinal && slot < leases->slot_count)
+            leases->leased[slot / 64] |= UINT64_C(1) << (slot % 64);
+    }
+}
+
+/* The peer can write anything into its line at any time; all that it can get is one wake-up call of its own. */
+static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint64_t *saved)
+{
+    if ((netipc_load(&line->wake, relaxed) & 1u) == 0) {
+        (*saved)++;
+        return;
+    }
+    /* Only the publisher clears the bit. By adding, so that the word never takes a value again that a sleeper may
+     * expect: who is about to sleep finds it changed. One is woken, and wakes the others of its process: a peer that
+     * parks thousands of threads there must not make the publisher wait for them. If killed between the two: the
+     * sleepers learn of the death within their grace. */
+    netipc_fetch_add(&line->wake, 1u, relaxed);
+    netipc_os_wake_one(&line->wake);
+    (*sent)++;
+}
+
+/* S1 and S2. The fence is the StoreLoad between what was published and claimed before, and what peers have set in their
+ * lines. It pairs with the fences of a waiter (wait.h), of a lease (ring_reader.h), and with R2. */
+static uint32_t begin_scan(struct netipc_session_table *table, struct netipc_leases *leases)
+{
+    netipc_store(&table->scan, netipc_load(&table->scan, relaxed) + 1, relaxed);
     netipc_fence(seq_cst);
-    uint32_t used = netipc_load(&table->used, acquire);
+    for (uint32_t i = 0; i < (leases->slot_count + 63) / 64; i++)
+        leases->leased[i] = 0;
+    return netipc_load(&table->used, acquire);
+}
+
+/* S4, pairs with R3 */
+static void end_scan(struct netipc_session_table *table)
+{
+    netipc_store(&table->scan, netipc_load(&table->scan, relaxed) + 1, release);
+}
+
+void netipc_session_table_scan(struct netipc_session_table *table, struct netipc_leases *leases, uint64_t *sent,
+                               uint64_t *saved)
+{
+    uint32_t used = begin_scan(table, leases);
     for (uint32_t i = 0; i < used; i++) {
         struct netipc_session_line *line = netipc_load(&table->entries[i].line, acquire); /* S3, pairs with I1 */
         if (line == NULL)
             continue;
-        /* The peer can write anything here at any time; all that it can get is one wake-up call of its own. */
-        if ((netipc_load(&line->wake, relaxed) & 1u) == 0) {
-            (*saved)++;
-            continue;
-        }
-        /* One is woken: a peer that parks thousands of threads on its word would make the publisher wait for them all.
-         * Only the publisher clears the bit, by a value that no sleeper expects: who is about to sleep on the old
-         * one finds it changed. If killed between the two: the sleeper learns of the death within its grace. */
-        netipc_store(&line->wake, (uint32_t)(generation * 2), relaxed);
-        netipc_os_wake_one(&line->wake);
-        (*sent)++;
+        collect_leases(&table->entries[i], line, leases);
+        wake_sleepers(line, sent, saved);
     }
-    netipc_store(&table->scan, scan + 2, release); /* S4, pairs with R3 */
+    end_scan(table);
+}
+
+void netipc_session_table_rescan(struct netipc_session_table *table, struct netipc_leases *leases)
+{
+    uint32_t used = begin_scan(table, leases);
+    for (uint32_t i = 0; i < used; i++) {
+        struct netipc_session_line *line = netipc_load(&table->entries[i].line, acquire); /* S3 */
+        if (line != NULL)
+            collect_leases(&table->entries[i], line, leases);
+    }
+    end_scan(table);
 }

@@ -41,7 +41,20 @@ struct netipc_session_table {
 
 struct netipc_session_entry {
     _Atomic(struct netipc_session_line *) line;
+    netipc_atomic_u64 grant; /* netipc_lease_word(ordinal, quota - 1): how many lease words count, in which region */
 };
+
+/* What one scan found: the slots of this region that are leased, a bit each. */
+struct netipc_leases {
+    uint64_t ordinal;    /* in: of the region */
+    uint32_t slot_count; /* in */
+    uint64_t leased[(NETIPC_SLOTS_MOST + 63) / 64];
+};
+
+static inline bool netipc_leased(const struct netipc_leases *leases, uint32_t slot)
+{
+    return (leases->leased[slot / 64] >> (slot % 64) & 1u) != 0;
+}
 
 netipc_status netipc_session_table_open(struct netipc_session_table *table, uint32_t capacity);
 void netipc_session_table_close(struct netipc_session_table *table);
@@ -55,11 +68,19 @@ void netipc_session_table_remove(struct netipc_session_table *table, uint32_t in
 /* Control thread. Whether no scan still uses lines that were removed before this call. */
 bool netipc_session_table_quiet(struct netipc_session_table *table);
 
+/* Control thread. From now on quota lease words of this session count in the region with this ordinal, and none in
+ * others. */
+void netipc_session_table_grant(struct netipc_session_table *table, uint32_t index, uint64_t ordinal, uint32_t quota);
+
 /*
  * Publishing thread, after the store to latest that the sleepers are to see: the one fence and one scan of a
- * publication. Wakes every session that sleeps. *sent and *saved count wake-up calls made and not needed.
+ * publication. Collects the leases and wakes every session that sleeps. *sent and *saved count wake-up calls made and
+ * not needed.
  */
-void netipc_session_table_scan(struct netipc_session_table *table, uint64_t generation, uint64_t *sent,
+void netipc_session_table_scan(struct netipc_session_table *table, struct netipc_leases *leases, uint64_t *sent,
                                uint64_t *saved);
+
+/* The same for leases only, when a slot has been condemned after the scan. */
+void netipc_session_table_rescan(struct netipc_session_table *table, struct netipc_leases *leases);
 
 #endif

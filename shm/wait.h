@@ -9,11 +9,12 @@
  *     W1  w ← fetch_or(wake, 1) | 1      relaxed       P4  latest ← new            release
  *     W2  fence                          seq_cst       P6  fence                   seq_cst
  *     W3  latest changed? leave          acquire       P7  wake has bit 0?         relaxed
- *     W4  sleep while wake = w                             wake ← 2 x generation, wake up
+ *     W4  sleep while wake = w                             wake ← wake + 1, wake one
  *
- * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its store makes W4 fail, or its
- * wake-up ends it. One thread of a session waits at a time, so one is woken: a peer that parks thousands of threads on
- * its word must not make the publisher wait for them.
+ * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its sum makes W4 fail, or its wake-up
+ * ends it. The word only ever grows, so it does not take a value again that somebody may be about to sleep on. Several
+ * threads of a session may wait: the publisher wakes one, since a peer that parks thousands of threads on its word must
+ * not make it wait for them, and who was woken wakes the others.
  *
  * An abort: aborted ← 1, fence, wake ← wake + 2, wake up; a waiter looks at aborted between W2 and W4. The sum keeps
  * bit 0, so that the publisher's wake-up of other waiters is not lost.
@@ -33,12 +34,13 @@ enum netipc_wait_end {
 };
 
 /*
- * latest: the hot word. generation: what has been seen. line: the session's, writable. aborted: non-zero ends the wait.
- * *slept tells whether it went to sleep. sleep_ns of 0: spin only.
+ * others: further threads may wait on this line. latest: the hot word. generation: what has been seen. line: the
+ * session's, writable. aborted: non-zero ends the wait. *slept tells whether it went to sleep. sleep_ns of 0: spin
+ * only.
  */
 enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uint64_t generation,
                                             struct netipc_session_line *line, const netipc_atomic_u32 *aborted,
-                                            uint64_t spin_ns, uint64_t sleep_ns, bool *slept);
+                                            uint64_t spin_ns, uint64_t sleep_ns, bool others, bool *slept);
 
 /* Ends the sleep of every thread that waits on line. Async-signal-safe. */
 void netipc_wait_interrupt(struct netipc_session_line *line);

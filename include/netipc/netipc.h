@@ -13,6 +13,7 @@
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/log.h>
 #include <netipc/publisher.h>
+#include <netipc/reader.h>
 #include <netipc/status.h>
 #include <netipc/subscriber.h>
 

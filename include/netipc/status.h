@@ -35,6 +35,7 @@ typedef enum netipc_status {
     NETIPC_LIMIT_EXCEEDED = 25,    /* above a configured or agreed limit */
     NETIPC_UNSAFE_DIRECTORY = 26,  /* others could write the run directory, or another uid owns it */
     NETIPC_PERMISSION_DENIED = 27, /* the operating system refused access */
+    NETIPC_NO_LEASE = 28,          /* this session or reader was granted none: read by copy */
 
     /* The caller. */
     NETIPC_INVALID_ARGUMENT = 30, /* outside the documented range */
@@ -47,6 +48,7 @@ typedef enum netipc_status {
     NETIPC_OVERRUN = 40,  /* the publisher was faster than every retry; read again */
     NETIPC_CORRUPT = 41,  /* bytes that no correct publisher writes */
     NETIPC_PROTOCOL = 42, /* packets that no correct peer sends */
+    NETIPC_EXPIRED = 43,  /* the generation has left the ring */
 
     /* Resources. */
     NETIPC_NO_MEMORY = 50,      /* heap or shared memory */

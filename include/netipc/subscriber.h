@@ -59,8 +59,9 @@ typedef enum netipc_publisher_state {
 } netipc_publisher_state;
 
 typedef struct netipc_subscriber_config {
-    uint32_t size; /* sizeof(netipc_subscriber_config), set by _init */
-    uint32_t reserved;
+    uint32_t size;   /* sizeof(netipc_subscriber_config), set by _init */
+    uint32_t leases; /* lease words to ask for, one a reader (reader.h) that holds snapshots in place; 0 to 31;
+                      * default 1 */
 
     const char *run_dir; /* as the publisher's; copied */
     const char *service; /* as the publisher's; copied */
@@ -70,7 +71,7 @@ typedef struct netipc_subscriber_config {
      * and root. Copied. */
     const uint32_t *allowed_uids;
     uint32_t allowed_uid_count; /* 0 to 1024 */
-    uint32_t reserved2;
+    uint32_t reserved;
 
     uint64_t max_region_size;    /* bytes; larger regions are refused, unmapped; default 16 GiB */
     uint64_t connect_timeout_ns; /* for one refresh: connect, handshake and attach together; default 5 s */
@@ -182,6 +183,7 @@ typedef struct netipc_subscriber_info {
     uint32_t slots;
     uint32_t schema_id;
     uint32_t schema_version;
+    uint32_t leases;       /* lease words granted in the region at hand */
     uint32_t last_error;   /* netipc_status of the last refresh that failed; 0: none */
     uint64_t connects;     /* attempts */
     uint64_t attaches;     /* regions mapped */

@@ -83,7 +83,7 @@ static _Noreturn void publish_under_observation(struct stepped *stepped)
 static netipc_status read_whole(const struct netipc_region_view *view, struct netipc_ring_snapshot *snapshot)
 {
     unsigned char bytes[CAPACITY];
-    netipc_status status = netipc_ring_read(view, bytes, sizeof bytes, snapshot);
+    netipc_status status = netipc_ring_read(view, NETIPC_LATEST, bytes, sizeof bytes, snapshot);
     if (status == NETIPC_OK &&
         (snapshot->length != STEPPED_LENGTH || !pattern_is(bytes, STEPPED_LENGTH, snapshot->generation)))
         return NETIPC_CORRUPT;

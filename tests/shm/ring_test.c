@@ -29,12 +29,12 @@ static void nothing_published_is_not_an_empty_snapshot(void **state)
     unsigned char bytes[CAPACITY];
     make_ring(&made, SLOTS, CAPACITY);
     struct netipc_region_view view = view_of(&made);
-    assert_int_equal(netipc_ring_read(&view, bytes, sizeof bytes, &snapshot), NETIPC_EMPTY);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot), NETIPC_EMPTY);
     assert_int_equal(snapshot.generation, 0);
     assert_int_equal(snapshot.state, NETIPC_REGION_LIVE);
     assert_null(netipc_ring_latest_data(&made.ring));
     publish_pattern(&made, 0);
-    assert_int_equal(netipc_ring_read(&view, NULL, 0, &snapshot), NETIPC_OK);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, NULL, 0, &snapshot), NETIPC_OK);
     assert_int_equal(snapshot.generation, 1);
     assert_int_equal(snapshot.length, 0);
     netipc_region_detach(&view, false);
@@ -53,7 +53,7 @@ static void every_generation_is_read_as_it_was_published(void **state)
             unsigned char bytes[CAPACITY];
             struct netipc_ring_snapshot snapshot;
             publish_pattern(&made, length_of(generation));
-            assert_int_equal(netipc_ring_read(&view, bytes, sizeof bytes, &snapshot), NETIPC_OK);
+            assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot), NETIPC_OK);
             assert_int_equal(snapshot.generation, generation);
             assert_int_equal(snapshot.length, length_of(generation));
             assert_int_equal(snapshot.retries, 0);
@@ -100,12 +100,12 @@ static void a_buffer_that_is_too_small_is_told_the_length_and_left_alone(void **
     make_ring(&made, SLOTS, CAPACITY);
     struct netipc_region_view view = view_of(&made);
     publish_pattern(&made, 100);
-    assert_int_equal(netipc_ring_read(&view, bytes, 99, &snapshot), NETIPC_TOO_SMALL);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, 99, &snapshot), NETIPC_TOO_SMALL);
     assert_int_equal(snapshot.length, 100);
-    assert_int_equal(netipc_ring_read(&view, NULL, 0, &snapshot), NETIPC_TOO_SMALL);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, NULL, 0, &snapshot), NETIPC_TOO_SMALL);
     for (int i = 0; i < CAPACITY; i++)
         assert_int_equal(bytes[i], 0);
-    assert_int_equal(netipc_ring_read(&view, bytes, 100, &snapshot), NETIPC_OK);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, 100, &snapshot), NETIPC_OK);
     assert_int_equal(bytes[100], 0);
     netipc_region_detach(&view, false);
     unmake_ring(&made);
@@ -123,7 +123,7 @@ static void an_ended_region_keeps_its_last_snapshot(void **state)
         struct netipc_region_view view = view_of(&made);
         publish_pattern(&made, 100);
         netipc_ring_end(&made.ring, ends[i]);
-        assert_int_equal(netipc_ring_read(&view, bytes, sizeof bytes, &snapshot), NETIPC_OK);
+        assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot), NETIPC_OK);
         assert_int_equal(snapshot.state, ends[i]);
         assert_int_equal(snapshot.generation, 1);
         assert_true(snapshot.length == 100 && pattern_is(bytes, 100, 1));
@@ -156,7 +156,7 @@ static void read_gives_right_data_or_a_status(const struct netipc_region_view *v
     unsigned char *bytes = malloc(CAPACITY); /* of exactly this size, for the sanitizer to watch */
     assert_non_null(bytes);
     struct netipc_ring_snapshot snapshot;
-    netipc_status status = netipc_ring_read(view, bytes, CAPACITY, &snapshot);
+    netipc_status status = netipc_ring_read(view, NETIPC_LATEST, bytes, CAPACITY, &snapshot);
     if (status == NETIPC_OK) {
         assert_int_equal(snapshot.generation, latest);
         assert_int_equal(snapshot.length, CAPACITY);
@@ -194,7 +194,7 @@ static void every_flipped_bit_of_the_slot_headers_and_the_hot_word_is_found_or_d
         struct netipc_ring_snapshot snapshot;
         unsigned char bytes[CAPACITY];
         named[bit / 8] = (unsigned char)(named[bit / 8] ^ 1u << bit % 8);
-        assert_int_not_equal(netipc_ring_read(&view, bytes, sizeof bytes, &snapshot), NETIPC_OK);
+        assert_int_not_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot), NETIPC_OK);
         named[bit / 8] = (unsigned char)(named[bit / 8] ^ 1u << bit % 8);
     }
     netipc_region_detach(&view, false);
@@ -220,7 +220,7 @@ static void random_words_in_the_slot_headers_give_a_status(void **state)
         netipc_store(&made.region.header->latest, netipc_hot_word(1, NETIPC_REGION_LIVE, random % 6), relaxed);
         unsigned char bytes[CAPACITY];
         struct netipc_ring_snapshot snapshot;
-        netipc_status status = netipc_ring_read(&view, bytes, sizeof bytes, &snapshot);
+        netipc_status status = netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot);
         assert_true(status == NETIPC_CORRUPT || status == NETIPC_OVERRUN);
     }
     netipc_region_detach(&view, false);
@@ -266,10 +266,10 @@ static void forged_lengths_are_found_by_their_bounds(void **state)
         netipc_store(&slot->check, netipc_slot_check(&values), relaxed);
         unsigned char *bytes = malloc(CAPACITY);
         struct netipc_ring_snapshot snapshot;
-        assert_int_equal(netipc_ring_read(&view, bytes, CAPACITY, &snapshot), cases[i].status);
+        assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, CAPACITY, &snapshot), cases[i].status);
         /* However much room the caller says there is. */
         if (cases[i].status != NETIPC_OK)
-            assert_int_equal(netipc_ring_read(&view, bytes, UINT64_MAX, &snapshot), NETIPC_CORRUPT);
+            assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, UINT64_MAX, &snapshot), NETIPC_CORRUPT);
         free(bytes);
     }
     netipc_region_detach(&view, false);
@@ -287,7 +287,7 @@ static void an_odd_sequence_that_never_changes_ends_a_read_after_a_fixed_number_
     struct netipc_region_view view = view_of(&made);
     publish_pattern(&made, CAPACITY);
     netipc_store(&made.region.slots[made.ring.latest].seq, 3, relaxed);
-    assert_int_equal(netipc_ring_read(&view, bytes, sizeof bytes, &snapshot), NETIPC_OVERRUN);
+    assert_int_equal(netipc_ring_read(&view, NETIPC_LATEST, bytes, sizeof bytes, &snapshot), NETIPC_OVERRUN);
     assert_int_equal(snapshot.retries, NETIPC_READ_TRIES);
     netipc_region_detach(&view, false);
     unmake_ring(&made);

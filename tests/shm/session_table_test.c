@@ -21,19 +21,20 @@ static void a_scan_wakes_those_that_sleep_and_counts_the_others(void **state)
     struct netipc_session_table table;
     struct netipc_session_line lines[CAPACITY];
     uint64_t sent = 0, saved = 0;
+    struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
     memset(lines, 0, sizeof lines);
     assert_int_equal(netipc_session_table_open(&table, CAPACITY), NETIPC_OK);
-    netipc_session_table_scan(&table, 1, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 0 && saved == 0);
     netipc_session_table_insert(&table, 3, &lines[3]);
     netipc_session_table_insert(&table, 7, &lines[7]);
     netipc_store(&lines[7].wake, 1, relaxed);
     netipc_store(&lines[5].wake, 1, relaxed); /* not listed */
-    netipc_session_table_scan(&table, 21, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 1 && saved == 1);
-    assert_int_equal(netipc_load(&lines[7].wake, relaxed), 42);
+    assert_int_equal(netipc_load(&lines[7].wake, relaxed), 2);
     assert_int_equal(netipc_load(&lines[5].wake, relaxed), 1);
-    netipc_session_table_scan(&table, 22, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 1 && saved == 3);
     netipc_session_table_close(&table);
 }
@@ -54,13 +55,14 @@ static void a_removed_session_is_not_scanned_and_the_list_shrinks(void **state)
         netipc_session_table_remove(&table, i - 1);
     assert_int_equal(netipc_load(&table.used, relaxed), 4);
     uint64_t sent = 0, saved = 0;
+    struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
     for (uint32_t i = 0; i < CAPACITY; i++)
         netipc_store(&lines[i].wake, 1, relaxed);
-    netipc_session_table_scan(&table, 1, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 4 && saved == 0);
     netipc_session_table_insert(&table, 15, &lines[15]);
     assert_int_equal(netipc_load(&table.used, relaxed), CAPACITY);
-    netipc_session_table_scan(&table, 2, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 5 && saved == 4);
     netipc_session_table_close(&table);
 }
@@ -70,13 +72,14 @@ static void it_is_not_quiet_during_a_scan(void **state)
     (void)state;
     struct netipc_session_table table;
     uint64_t sent = 0, saved = 0;
+    struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
     assert_int_equal(netipc_session_table_open(&table, 1), NETIPC_OK);
     assert_true(netipc_session_table_quiet(&table));
     netipc_fetch_add(&table.scan, 1, seq_cst); /* as the scan does first */
     assert_false(netipc_session_table_quiet(&table));
     netipc_fetch_add(&table.scan, 1, seq_cst);
     assert_true(netipc_session_table_quiet(&table));
-    netipc_session_table_scan(&table, 1, &sent, &saved);
+    netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(netipc_session_table_quiet(&table));
     netipc_session_table_close(&table);
 }
@@ -93,8 +96,9 @@ static void *scan_without_end(void *context)
 {
     struct scanner *scanner = context;
     uint64_t sent = 0, saved = 0;
-    while (netipc_load(&scanner->stop, relaxed) == 0)
-        netipc_session_table_scan(scanner->table, ++scanner->scans, &sent, &saved);
+    struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
+    for (; netipc_load(&scanner->stop, relaxed) == 0; scanner->scans++)
+        netipc_session_table_scan(scanner->table, &leases, &sent, &saved);
     return NULL;
 }
 
@@ -153,7 +157,7 @@ static void *sleep_and_see(void *context)
     for (uint64_t generation = 0; generation < TURNS;) {
         bool slept;
         enum netipc_wait_end end = netipc_wait_for_change(&sleeper->latest, generation, &sleeper->line,
-                                                          &sleeper->aborted, 0, UINT64_C(20000000000), &slept);
+                                                          &sleeper->aborted, 0, UINT64_C(20000000000), false, &slept);
         if (end == NETIPC_WAIT_CHANGED)
             generation = netipc_hot_generation(netipc_load(&sleeper->latest, acquire));
         else if (end == NETIPC_WAIT_ABORTED)
@@ -177,10 +181,11 @@ static void a_sleeper_is_never_missed(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, sleep_and_see, &sleeper), 0);
     uint64_t sent = 0, saved = 0;
+    struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
     bool missed = false;
     for (uint64_t generation = 1; generation <= TURNS && !missed; generation++) {
         netipc_store(&sleeper.latest, netipc_hot_word(generation, NETIPC_REGION_LIVE, 0), release);
-        netipc_session_table_scan(&table, generation, &sent, &saved);
+        netipc_session_table_scan(&table, &leases, &sent, &saved);
         uint64_t start = netipc_os_monotonic_ns();
         while (netipc_load(&sleeper.seen, acquire) < generation && !missed)
             missed = netipc_os_monotonic_ns() - start > UINT64_C(15000000000);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netipc/reader.h>
+
+#include "publish/sized.h"
+#include "publish/subscriber_state.h"
+#include "shm/detail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- handles --- */
+
+static netipc_status check_call(const netipc_reader *reader)
+{
+    if (reader == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no reader given");
+    return netipc_subscriber_check(reader->subscriber);
+}
+
+static uint32_t lowest_free_lease(const netipc_subscriber *subscriber)
+{
+    uint32_t lease = 0;
+    for (const netipc_reader *other = subscriber->readers; other != NULL;) {
+        if (other->lease == lease) {
+            lease++;
+            other = subscriber->readers;
+        } else {
+            other = other->next;
+        }
+    }
+    return lease;
+}
+
+netipc_status netipc_reader_open(netipc_subscriber *subscriber, netipc_reader **reader)
+{
+    netipc_status status = netipc_subscriber_check(subscriber);
+    if (status != NETIPC_OK)
+        return status;
+    if (reader == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the reader given");
+    netipc_reader *opened = calloc(1, sizeof *opened);
+    *reader = opened;
+    if (opened == NULL)
+        return netipc_fail(NETIPC_NO_MEMORY, "no memory for a reader");
+    opened->subscriber = subscriber;
+    pthread_mutex_lock(&subscriber->readers_lock);
+    opened->lease = lowest_free_lease(subscriber);
+    opened->next = subscriber->readers;
+    subscriber->readers = opened;
+    netipc_store(&subscriber->reader_count, netipc_load(&subscriber->reader_count, relaxed) + 1, relaxed);
+    pthread_mutex_unlock(&subscriber->readers_lock);
+    return NETIPC_OK;
+}
+
+void netipc_reader_close(netipc_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    netipc_subscriber *subscriber = reader->subscriber;
+    /* In a forked child another thread may have had the lock; the list is not used there any more. */
+    if (netipc_subscriber_check(subscriber) == NETIPC_OK) {
+        if (netipc_load(&reader->viewing, relaxed) != NULL)
+            (void)netipc_reader_release(reader);
+        pthread_mutex_lock(&subscriber->readers_lock);
+        netipc_reader **at = &subscriber->readers;
+        while (*at != reader)
+            at = &(*at)->next;
+        *at = reader->next;
+        netipc_store(&subscriber->reader_count, netipc_load(&subscriber->reader_count, relaxed) - 1, relaxed);
+        pthread_mutex_unlock(&subscriber->readers_lock);
+    }
+    free(reader);
+}
+
+/* H1 to H4 of attachment.h. NULL: never attached. */
+struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atomic(struct netipc_attachment *) *hazard)
+{
+    for (;;) {
+        struct netipc_attachment *attachment = netipc_load(&subscriber->current, acquire); /* H1 */
+        netipc_store(hazard, attachment, relaxed);                                         /* H2 */
+        if (subscriber->light_barrier_is_fence)
+            netipc_fence(seq_cst); /* H3 */
+        else
+            netipc_compiler_fence();
+        if (netipc_load(&subscriber->current, relaxed) == attachment) /* H4 */
+            return attachment;
+    }
+}
+
+void netipc_reader_unpin(_Atomic(struct netipc_attachment *) *hazard)
+{
+    netipc_store(hazard, NULL, release); /* H5 */
+}
+
+void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment)
+{
+    memcpy(reader->known_incarnation, attachment->view.identity.incarnation, sizeof reader->known_incarnation);
+}
+
+static netipc_status never_attached(const netipc_subscriber *subscriber)
+{
+    return netipc_fail(NETIPC_DISCONNECTED, "never attached to a publisher of %s", subscriber->service);
+}
+
+/* --- reading --- */
+
+static netipc_status fill_info(const netipc_subscriber *subscriber, const struct netipc_attachment *attachment,
+                               const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
+{
+    if (info == NULL)
+        return NETIPC_OK;
+    netipc_snapshot_info filled = {
+        .size = sizeof filled,
+        .publisher_state = NETIPC_PUBLISHER_NONE,
+        .generation = snapshot->generation,
+        .length = snapshot->length,
+        .publish_time_ns = snapshot->publish_time_ns,
+    };
+    if (attachment != NULL) {
+        filled.publisher_state = netipc_subscriber_publisher(subscriber, snapshot->state);
+        filled.incarnation[0] = attachment->view.identity.incarnation[0];
+        filled.incarnation[1] = attachment->view.identity.incarnation[1];
+    }
+    return netipc_sized_out(info, &filled, sizeof filled);
+}
+
+static void count_read(netipc_reader *reader, netipc_status status, const struct netipc_ring_snapshot *snapshot)
+{
+    netipc_count(&reader->totals.reads, status == NETIPC_OK);
+    netipc_count(&reader->totals.overruns, status == NETIPC_OVERRUN);
+    netipc_count(&reader->totals.read_retries, snapshot->retries);
+}
+
+netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                                 void *buffer, size_t capacity, netipc_snapshot_info *info)
+{
+    struct netipc_ring_snapshot snapshot = {0};
+    netipc_status status = attachment == NULL
+                               ? never_attached(reader->subscriber)
+                               : netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
+    if (status == NETIPC_OK)
+        netipc_reader_know(reader, attachment);
+    count_read(reader, status, &snapshot);
+    netipc_status filled = fill_info(reader->subscriber, attachment, &snapshot, info);
+    return filled == NETIPC_OK ? status : filled;
+}
+
+static netipc_status check_info(const netipc_snapshot_info *info)
+{
+    if (info != NULL && info->size < sizeof info->size)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "the size of info is not set");
+    return NETIPC_OK;
+}
+
+netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, void *buffer, size_t capacity,
+                                 netipc_snapshot_info *info)
+{
+    netipc_status status = check_call(reader);
+    if (status == NETIPC_OK)
+        status = check_info(info);
+    if (status != NETIPC_OK)
+        return status;
+    if (buffer == NULL && capacity > 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
+    struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->reading);
+    status = netipc_reader_copy(reader, attachment, generation, buffer, capacity, info);
+    netipc_reader_unpin(&reader->reading);
+    return status;
+}
+
+/* --- views --- */
+
+static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
+{
+    return &attachment->session->line->leases[reader->lease];
+}
+
+/* A region that is CLOSED or SUPERSEDED, or whose publisher has died, does not change any more. */
+static bool frozen(const struct netipc_attachment *attachment)
+{
+    return netipc_load(&attachment->protection, acquire) == NETIPC_PROTECTION_FROZEN ||
+           netipc_hot_state(netipc_load(&attachment->view.header->latest, acquire)) != NETIPC_REGION_LIVE;
+}
+
+static netipc_status acquire(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                             const unsigned char **data)
+{
+    if (attachment == NULL)
+        return never_attached(reader->subscriber);
+    reader->leased = !frozen(attachment);
+    if (!reader->leased)
+        return netipc_ring_find(&attachment->view, generation, data, &reader->view);
+    if (netipc_load(&attachment->protection, acquire) == NETIPC_PROTECTION_LOST)
+        return netipc_fail(NETIPC_DISCONNECTED, "the session with the publisher of %s has ended",
+                           reader->subscriber->service);
+    if (reader->lease >= attachment->lease_quota)
+        return netipc_fail(NETIPC_NO_LEASE, "reader %u of this subscriber, whose publisher granted %u leases",
+                           reader->lease + 1, attachment->lease_quota);
+    return netipc_ring_acquire(&attachment->view, lease_word(reader, attachment), generation, data, &reader->view);
+}
+
+netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, const void **data,
+                                    netipc_snapshot_info *info)
+{
+    netipc_status status = check_call(reader);
+    if (status == NETIPC_OK)
+        status = check_info(info);
+    if (status != NETIPC_OK)
+        return status;
+    if (data == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the view's address given");
+    if (netipc_load(&reader->viewing, relaxed) != NULL)
+        return netipc_fail(NETIPC_WRONG_STATE, "this reader holds a view: release it first");
+    struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->viewing);
+    const unsigned char *bytes = NULL;
+    reader->view = (struct netipc_ring_snapshot){0};
+    status = acquire(reader, attachment, generation, &bytes);
+    count_read(reader, status, &reader->view);
+    fill_info(reader->subscriber, attachment, &reader->view, info);
+    if (status == NETIPC_OK) {
+        netipc_reader_know(reader, attachment);
+        *data = bytes;
+    } else {
+        netipc_reader_unpin(&reader->viewing);
+    }
+    return status;
+}
+
+netipc_status netipc_reader_release(netipc_reader *reader)
+{
+    netipc_status status = check_call(reader);
+    if (status != NETIPC_OK)
+        return status;
+    struct netipc_attachment *attachment = netipc_load(&reader->viewing, relaxed);
+    if (attachment == NULL)
+        return netipc_fail(NETIPC_WRONG_STATE, "this reader holds no view");
+    if (!netipc_ring_still(&attachment->view, &reader->view))
+        status = netipc_fail(NETIPC_OVERRUN, "the session ended and the publisher has used the slot of generation %llu",
+                             (unsigned long long)reader->view.generation);
+    if (reader->leased)
+        netipc_ring_release(lease_word(reader, attachment));
+    netipc_reader_unpin(&reader->viewing);
+    return status;
+}
+
+netipc_status netipc_reader_history(netipc_reader *reader, uint64_t *generations, size_t capacity, size_t *count)
+{
+    netipc_status status = check_call(reader);
+    if (status != NETIPC_OK)
+        return status;
+    if (count == NULL || (generations == NULL && capacity > 0))
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the generations or their number given");
+    *count = 0;
+    struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->reading);
+    if (attachment == NULL)
+        status = never_attached(reader->subscriber);
+    else
+        *count = netipc_ring_history(&attachment->view, generations,
+                                     capacity < NETIPC_SLOTS_MOST ? (uint32_t)capacity : NETIPC_SLOTS_MOST);
+    netipc_reader_unpin(&reader->reading);
+    return status;
+}
+
+netipc_status netipc_reader_wait(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns)
+{
+    netipc_status status = check_call(reader);
+    return status == NETIPC_OK ? netipc_subscriber_sleep(reader, generation, timeout_ns) : status;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_PUBLISH_SUBSCRIBER_STATE_H
+#define NETIPC_PUBLISH_SUBSCRIBER_STATE_H
+
+/* What subscriber.c and reader.c share, and nobody else sees. */
+
+#include <netipc/reader.h>
+#include <netipc/subscriber.h>
+
+#include "control/client.h"
+#include "control/log.h"
+#include "publish/attachment.h"
+#include "shm/os.h"
+#include "shm/ring_reader.h"
+
+#include <pthread.h>
+
+/* Counted by the thread that has the reader, summed by netipc_subscriber_status(). */
+struct netipc_read_totals {
+    netipc_atomic_u64 reads, read_retries, overruns, sleeps;
+};
+
+struct netipc_reader {
+    netipc_subscriber *subscriber;
+    netipc_reader *next;
+    _Atomic(struct netipc_attachment *) reading; /* hazards: see attachment.h */
+    _Atomic(struct netipc_attachment *) viewing;
+    uint32_t lease; /* index of its lease word */
+    bool leased;    /* the view has a lease; else the region does not change any more */
+    struct netipc_ring_snapshot view;
+    uint64_t known_incarnation[2]; /* its user's generations belong to this one; 0, 0: to none yet */
+    struct netipc_read_totals totals;
+};
+
+struct netipc_subscriber {
+    struct netipc_fork_guard fork_guard;
+    struct netipc_log log;
+    char *run_dir, *service;
+    uint64_t max_region_size, connect_timeout_ns, reconnect_ns, grace_ns, spin_ns;
+    uint32_t leases;
+
+    /* What any thread may touch: two windows whose addresses never change, so that no attachment can be pulled from
+     * under a thread or a signal handler. */
+    void *hot_window;  /* the first page of the region at hand */
+    void *line_window; /* the session's page */
+    netipc_atomic_u32 line_offset;
+    netipc_atomic_u32 aborted; /* also the word that a wait without a session sleeps on */
+    int cancel;
+
+    _Atomic(struct netipc_attachment *) current; /* NULL before the first; replaced by the owner */
+    netipc_atomic_u32 publisher_gone;            /* the region at hand has lost its publisher without a word */
+    bool light_barrier_is_fence;
+
+    pthread_mutex_t readers_lock; /* for opening and closing readers, and for going through them */
+    netipc_reader *readers;
+    netipc_atomic_u32 reader_count;
+    netipc_reader own; /* the owner's; not in the list */
+
+    pthread_mutex_t session_lock;      /* for the next two, which the owner sets and other threads poll */
+    int watched_socket, watched_pidfd; /* of a session with a region; -1: none */
+
+    /* The owner's. */
+    struct netipc_client client; /* the session, if its socket is open */
+    uint64_t session_ordinal;    /* of the region attached in this session; 0: none yet */
+    bool superseded_told;
+    struct netipc_attachment *old;                 /* wait to be unmapped */
+    uint64_t seen_incarnation[2], seen_generation; /* at the last refresh */
+    uint64_t connected_ns;                         /* when the last connect began */
+    netipc_subscriber_state state;
+    netipc_status last_error;
+    uint64_t connects, attaches, publishers_gone;
+};
+
+static inline void netipc_count(netipc_atomic_u64 *counter, uint64_t more)
+{
+    netipc_store(counter, netipc_load(counter, relaxed) + more, relaxed);
+}
+
+netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber);
+
+/* Uses the attachment at hand by one of the reader's hazards (H1 to H4 of attachment.h), and lets go of it (H5). NULL:
+ * never attached. */
+struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atomic(struct netipc_attachment *) *hazard);
+void netipc_reader_unpin(_Atomic(struct netipc_attachment *) *hazard);
+
+/* The reader's user is told of a generation of this attachment. */
+void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment);
+
+/* Notices what has become of the session, if the reader is the owner's: then it may end it. NETIPC_OK: it goes on;
+ * *move: to another region. */
+netipc_status netipc_subscriber_look(netipc_subscriber *subscriber, bool *move);
+
+bool netipc_subscriber_in_session(const netipc_subscriber *subscriber);
+
+/* The owner's, when its session is over. why: NETIPC_GONE, NETIPC_CLOSED, or what else broke it. The region at hand
+ * stays. */
+void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status why);
+
+/* The session's line, as the window shows it. */
+struct netipc_session_line *netipc_subscriber_line(const netipc_subscriber *subscriber);
+
+/* The latest hot word of the region at hand. */
+uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber);
+
+/* What a read of this region state means to its user. */
+netipc_publisher_state netipc_subscriber_publisher(const netipc_subscriber *subscriber, uint32_t region_state);
+
+/* reader.c, for the owner's calls */
+netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                                 void *buffer, size_t capacity, netipc_snapshot_info *info);
+
+/* sleep.c */
+netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns);
+
+#endif
