@@ -234,9 +234,11 @@ netipc_status netipc_reader_release(netipc_reader *reader)
     struct netipc_attachment *attachment = netipc_load(&reader->viewing, relaxed);
     if (attachment == NULL)
         return netipc_fail(NETIPC_WRONG_STATE, "this reader holds no view");
-    if (!netipc_ring_still(&attachment->view, &reader->view))
-        status = netipc_fail(NETIPC_OVERRUN, "the session ended and the publisher has used the slot of generation %llu",
-                             (unsigned long long)reader->view.generation);
+    bool protected = netipc_load(&attachment->protection, acquire) != NETIPC_PROTECTION_LOST;
+    if (!netipc_ring_still(&attachment->view, &reader->view, protected))
+        status =
+            netipc_fail(NETIPC_OVERRUN, "the session ended; the publisher may have used the slot of generation %llu",
+                        (unsigned long long)reader->view.generation);
     if (reader->leased)
         netipc_ring_release(lease_word(reader, attachment));
     netipc_reader_unpin(&reader->viewing);

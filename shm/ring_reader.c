@@ -181,10 +181,12 @@ void netipc_ring_release(netipc_atomic_u64 *lease)
     netipc_store(lease, 0, release); /* L5, pairs with S5 of session_table.c */
 }
 
-bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot)
+bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot,
+                       bool protected)
 {
-    netipc_fence(acquire);
-    return netipc_load(&view->slots[snapshot->slot].seq, relaxed) == snapshot->generation * 2;
+    netipc_fence(acquire); /* what was read in place comes before this load */
+    uint64_t seq = netipc_load(&view->slots[snapshot->slot].seq, relaxed);
+    return seq == snapshot->generation * 2 || (protected && seq == snapshot->generation * 2 + 1);
 }
 
 static int compare_generations(const void *a, const void *b)
