@@ -55,8 +55,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_reader_acquire(netipc_reader *r
 
 /*
  * Ends the view: its bytes must not be touched any more. NETIPC_OK: they were all the time what acquire gave.
- * NETIPC_OVERRUN: the session had ended meanwhile, and the publisher has used the slot again: what was made of the
- * bytes may be wrong. NETIPC_WRONG_STATE: there is no view.
+ * NETIPC_OVERRUN: the session had ended with the publisher alive, and the slot may have been used again: what was made
+ * of the bytes may be wrong. NETIPC_WRONG_STATE: there is no view.
  */
 NETIPC_API netipc_status netipc_reader_release(netipc_reader *reader);
 
