@@ -24,6 +24,7 @@ struct netipc_client {
     uint64_t token;
     struct netipc_uid_list uids;
     int cancel; /* polls readable when the owner's calls are to end */
+    int poll;   /* epoll descriptor over the session, for the owner's event loop; -1: not asked for */
 
     /* the session */
     int socket; /* -1: none */
@@ -39,6 +40,9 @@ struct netipc_client {
 };
 
 void netipc_client_init(struct netipc_client *client);
+
+/* Makes client->poll, once. */
+netipc_status netipc_client_open_poll(struct netipc_client *client);
 
 /* Connects and agrees on the publication profile. deadline_ns is on the monotonic clock. */
 netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadline_ns);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,13 +31,36 @@ bool netipc_client_alive(int socket, int pidfd)
            polled[1].revents == 0;
 }
 
+static void poll_session(struct netipc_client *client, int operation)
+{
+    const int fds[] = {client->socket, client->peer.pidfd};
+    for (size_t i = 0; client->poll >= 0 && i < 2; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        if (fds[i] >= 0)
+            epoll_ctl(client->poll, operation, fds[i], &event);
+    }
+}
+
+netipc_status netipc_client_open_poll(struct netipc_client *client)
+{
+    if (client->poll >= 0)
+        return NETIPC_OK;
+    client->poll = epoll_create1(EPOLL_CLOEXEC);
+    if (client->poll < 0)
+        return netipc_fail_errno(errno, "make an epoll descriptor");
+    poll_session(client, EPOLL_CTL_ADD);
+    return NETIPC_OK;
+}
+
 void netipc_client_init(struct netipc_client *client)
 {
-    *client = (struct netipc_client){.cancel = -1, .socket = -1, .peer.pidfd = -1};
+    *client = (struct netipc_client){.cancel = -1, .poll = -1, .socket = -1, .peer.pidfd = -1};
 }
 
 void netipc_client_disconnect(struct netipc_client *client, bool forked)
 {
+    if (!forked)
+        poll_session(client, EPOLL_CTL_DEL);
     /* Children forked meanwhile may hold the socket open for long: the session ends here all the same. */
     if (client->socket >= 0 && !forked)
         shutdown(client->socket, SHUT_RDWR);
@@ -291,10 +315,19 @@ netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadl
         status = shake_hands(client, deadline_ns);
     if (status != NETIPC_OK)
         netipc_client_disconnect(client, false);
+    else
+        poll_session(client, EPOLL_CTL_ADD);
     return status;
 }
 
 /* --- attaching --- */
+
+/* What the ATTACH or ATTACHED under way has made old. */
+static bool is_old_news(const struct netipc_envelope *envelope, size_t length)
+{
+    return netipc_wire_is_control(envelope, length, NETIPC_OP_SUPERSEDED, NETIPC_WIRE_NOTE_SIZE) ||
+           netipc_wire_is_control(envelope, length, NETIPC_OP_DOORBELL, NETIPC_WIRE_NOTE_SIZE);
+}
 
 /* The next message that is neither news that the ATTACH under way makes old, nor an answer. */
 static netipc_status receive_answer(struct netipc_client *client, uint64_t deadline_ns, struct received *received)
@@ -303,15 +336,12 @@ static netipc_status receive_answer(struct netipc_client *client, uint64_t deadl
         netipc_status status = receive_control(client, deadline_ns, received);
         if (status != NETIPC_OK)
             return status;
-        if (received->fd_count > 0 || !netipc_wire_is_control(&received->envelope, received->length,
-                                                              NETIPC_OP_SUPERSEDED, NETIPC_WIRE_NOTE_SIZE)) {
-            if (netipc_wire_is_control(&received->envelope, received->length, NETIPC_OP_CLOSED,
-                                       NETIPC_WIRE_NOTE_SIZE)) {
-                drop_fds(received);
-                return netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", client->service);
-            }
+        if (received->fd_count == 0 && is_old_news(&received->envelope, received->length))
+            continue;
+        if (!netipc_wire_is_control(&received->envelope, received->length, NETIPC_OP_CLOSED, NETIPC_WIRE_NOTE_SIZE))
             return NETIPC_OK;
-        }
+        drop_fds(received);
+        return netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", client->service);
     }
     return netipc_fail(NETIPC_PROTOCOL, "the publisher of %s says SUPERSEDED and nothing else", client->service);
 }
@@ -441,6 +471,8 @@ netipc_status netipc_client_look(struct netipc_client *client)
             return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no control message", length);
         if (netipc_wire_is_control(&envelope, length, NETIPC_OP_CLOSED, NETIPC_WIRE_NOTE_SIZE))
             return netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", client->service);
+        if (netipc_wire_is_control(&envelope, length, NETIPC_OP_DOORBELL, NETIPC_WIRE_NOTE_SIZE))
+            continue; /* it has woken who polls, and the hot word says the rest */
         if (!netipc_wire_is_control(&envelope, length, NETIPC_OP_SUPERSEDED, NETIPC_WIRE_NOTE_SIZE))
             return netipc_fail(NETIPC_PROTOCOL, "kind %u, code 0x%x was not expected now", envelope.kind,
                                envelope.code);

@@ -53,6 +53,9 @@ netipc_status netipc_server_open(const struct netipc_server_config *config, cons
 /* Hands out another region from now on and tells every session that holds an older one. Any thread. */
 void netipc_server_replace_offer(struct netipc_server *server, const struct netipc_server_offer *offer);
 
+/* Has the loop send the doorbells that a scan of the table has found. Any thread. */
+void netipc_server_ring(struct netipc_server *server);
+
 /* Without an own thread: the descriptor to poll, and the work to do when it is readable. */
 int netipc_server_fd(const struct netipc_server *server);
 netipc_status netipc_server_dispatch(struct netipc_server *server, uint64_t timeout_ns);

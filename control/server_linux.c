@@ -133,9 +133,14 @@ static void on_wake(struct netipc_server *server)
     pthread_mutex_lock(&server->offer_lock);
     uint64_t newest = server->offer.ordinal;
     pthread_mutex_unlock(&server->offer_lock);
-    for (struct netipc_session *session = server->sessions; session != NULL; session = session->next)
+    bool rung = netipc_session_table_take_rung(server->table);
+    for (struct netipc_session *session = server->sessions; session != NULL; session = session->next) {
         if (session->have_ordinal != 0 && session->have_ordinal < newest)
             netipc_session_tell_superseded(server, session);
+        if (rung && session->listed && session->state != NETIPC_SESSION_ENDED &&
+            netipc_session_table_take_doorbell(server->table, session->index))
+            netipc_session_tell_doorbell(server, session);
+    }
 }
 
 static void on_event(struct netipc_server *server, const struct epoll_event *event)
@@ -327,6 +332,11 @@ void netipc_server_replace_offer(struct netipc_server *server, const struct neti
     pthread_mutex_lock(&server->offer_lock);
     server->offer = *offer;
     pthread_mutex_unlock(&server->offer_lock);
+    wake(server);
+}
+
+void netipc_server_ring(struct netipc_server *server)
+{
     wake(server);
 }
 

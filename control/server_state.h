@@ -73,8 +73,8 @@ struct netipc_session {
     uint64_t retry_ns;       /* when to try to send REGION again; 0: not waiting */
     uint64_t offered_ordinal;
     bool descriptors_sent;
-    uint64_t have_ordinal; /* 0: not attached */
-    bool superseded_due;
+    uint64_t have_ordinal;             /* 0: not attached */
+    bool superseded_due, doorbell_due; /* notes that wait for room */
     struct netipc_session_page page;
     bool listed; /* its line is in the table */
 
@@ -148,6 +148,7 @@ void netipc_server_on_listener(struct netipc_server *server);
 void netipc_session_on_readable(struct netipc_server *server, struct netipc_session *session);
 void netipc_session_on_writable(struct netipc_server *server, struct netipc_session *session);
 void netipc_session_on_time(struct netipc_server *server, struct netipc_session *session, uint64_t now_ns);
+void netipc_session_tell_doorbell(struct netipc_server *server, struct netipc_session *session);
 void netipc_session_tell_superseded(struct netipc_server *server, struct netipc_session *session);
 void netipc_session_tell_closed(struct netipc_session *session);
 

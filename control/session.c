@@ -302,6 +302,13 @@ void netipc_session_tell_superseded(struct netipc_server *server, struct netipc_
     answer_note(server, session, NETIPC_OP_SUPERSEDED, 0, newest);
 }
 
+void netipc_session_tell_doorbell(struct netipc_server *server, struct netipc_session *session)
+{
+    session->doorbell_due = session->pending_length > 0;
+    if (!session->doorbell_due)
+        answer_note(server, session, NETIPC_OP_DOORBELL, 0, session->have_ordinal);
+}
+
 void netipc_session_tell_closed(struct netipc_session *session)
 {
     if (session->have_ordinal == 0 || session->pending_length > 0)
@@ -456,6 +463,8 @@ void netipc_session_on_writable(struct netipc_server *server, struct netipc_sess
     netipc_server_watch(server, session, true, false);
     if (session->superseded_due)
         netipc_session_tell_superseded(server, session);
+    if (session->doorbell_due && session->state != NETIPC_SESSION_ENDED)
+        netipc_session_tell_doorbell(server, session);
 }
 
 void netipc_session_on_time(struct netipc_server *server, struct netipc_session *session, uint64_t now_ns)

@@ -39,6 +39,7 @@ enum {
     NETIPC_OP_ATTACHED = 0x102,
     NETIPC_OP_READY = 0x103,
     NETIPC_OP_SUPERSEDED = 0x104,
+    NETIPC_OP_DOORBELL = 0x105,
     NETIPC_OP_CLOSED = 0x107
 };
 
@@ -132,7 +133,7 @@ struct netipc_region_offer {
 };
 static_assert(sizeof(struct netipc_region_offer) == NETIPC_WIRE_REGION_SIZE, "");
 
-/* ATTACHED, READY, SUPERSEDED and CLOSED */
+/* ATTACHED, READY, SUPERSEDED, DOORBELL and CLOSED */
 struct netipc_note {
     uint16_t layout_version;
     uint16_t flags;

@@ -288,6 +288,9 @@ static void make_public(netipc_publisher *publisher, uint64_t length)
         supersede(publisher, length);
     else
         netipc_ring_publish(&publisher->ring, length);
+    /* A growth wakes the loop anyway. */
+    if (netipc_session_table_rung(&publisher->table))
+        netipc_server_ring(publisher->server);
 }
 
 static bool equals_latest(const netipc_publisher *publisher, const void *bytes, uint64_t length)

@@ -163,6 +163,23 @@ static enum netipc_wait_end sleep_once(netipc_reader *reader, uint64_t seen, uin
     return end;
 }
 
+netipc_status netipc_subscriber_arm(netipc_subscriber *subscriber, uint64_t generation)
+{
+    netipc_status status = netipc_subscriber_check(subscriber);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_reader *reader = &subscriber->own;
+    uint64_t seen = seen_here(reader, generation);
+    if (!netipc_subscriber_in_session(subscriber))
+        return newer(reader, seen)
+                   ? NETIPC_OK
+                   : netipc_fail(NETIPC_DISCONNECTED, "no session with a publisher of %s", subscriber->service);
+    /* As a waiter does: see wait.h. */
+    netipc_fetch_or(&netipc_subscriber_line(subscriber)->doorbell, 1u, relaxed); /* W1 */
+    netipc_fence(seq_cst);                                                       /* W2, pairs with P6 */
+    return explain_change(reader, seen, 0);                                      /* W3 */
+}
+
 netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns)
 {
     netipc_subscriber *subscriber = reader->subscriber;

@@ -116,6 +116,8 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
         return;
     bool forked = subscriber->fork_guard.pid != 0 && netipc_fork_guard_forked(&subscriber->fork_guard);
     netipc_client_disconnect(&subscriber->client, forked);
+    if (subscriber->client.poll >= 0)
+        close(subscriber->client.poll);
     netipc_uid_list_free(&subscriber->client.uids);
     struct netipc_attachment *current = netipc_load(&subscriber->current, relaxed);
     if (current != NULL) {
@@ -496,6 +498,13 @@ netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t gen
 {
     netipc_status status = netipc_subscriber_check(subscriber);
     return status == NETIPC_OK ? netipc_subscriber_sleep(&subscriber->own, generation, timeout_ns) : status;
+}
+
+int netipc_subscriber_fd(netipc_subscriber *subscriber)
+{
+    if (netipc_subscriber_check(subscriber) != NETIPC_OK || netipc_client_open_poll(&subscriber->client) != NETIPC_OK)
+        return -1;
+    return subscriber->client.poll;
 }
 
 void netipc_subscriber_abort(netipc_subscriber *subscriber)

@@ -25,6 +25,7 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared 
 #define netipc_store(word, value, order) atomic_store_explicit((word), (value), memory_order_##order)
 #define netipc_fetch_or(word, bits, order) atomic_fetch_or_explicit((word), (bits), memory_order_##order)
 #define netipc_fetch_add(word, value, order) atomic_fetch_add_explicit((word), (value), memory_order_##order)
+#define netipc_exchange(word, value, order) atomic_exchange_explicit((word), (value), memory_order_##order)
 #define netipc_compiler_fence() atomic_signal_fence(memory_order_seq_cst)
 #define netipc_fence(order) atomic_thread_fence(memory_order_##order)
 

@@ -14,6 +14,7 @@ netipc_status netipc_session_table_open(struct netipc_session_table *table, uint
     table->capacity = capacity;
     netipc_store(&table->scan, 0, relaxed);
     netipc_store(&table->used, 0, relaxed);
+    netipc_store(&table->rung, 0, relaxed);
     return NETIPC_OK;
 }
 
@@ -25,6 +26,7 @@ void netipc_session_table_close(struct netipc_session_table *table)
 
 void netipc_session_table_insert(struct netipc_session_table *table, uint32_t index, struct netipc_session_line *line)
 {
+    netipc_store(&table->entries[index].rung, 0, relaxed);
     netipc_store(&table->entries[index].line, line, release); /* I1, pairs with S3 */
     if (index >= netipc_load(&table->used, relaxed))
         netipc_store(&table->used, index + 1, release); /* pairs with the load in the scan */
@@ -85,6 +87,28 @@ static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint
     (*sent)++;
 }
 
+/* Armed by the peer as it sets the bit of its wake word (wait.h), and cleared by the publisher alone; so at most one
+ * doorbell is under way for each time that the peer armed it. The packet is the control thread's to send. */
+static void mark_doorbell(struct netipc_session_table *table, struct netipc_session_entry *entry,
+                          struct netipc_session_line *line)
+{
+    if ((netipc_load(&line->doorbell, relaxed) & 1u) == 0)
+        return;
+    netipc_fetch_add(&line->doorbell, 1u, relaxed);
+    netipc_store(&entry->rung, 1, relaxed);
+    netipc_store(&table->rung, 1, release); /* pairs with the exchange of the control thread */
+}
+
+bool netipc_session_table_take_rung(struct netipc_session_table *table)
+{
+    return netipc_exchange(&table->rung, 0, acq_rel) != 0;
+}
+
+bool netipc_session_table_take_doorbell(struct netipc_session_table *table, uint32_t index)
+{
+    return netipc_exchange(&table->entries[index].rung, 0, relaxed) != 0;
+}
+
 /* S1 and S2. The fence is the StoreLoad between what was published and claimed before, and what peers have set in their
  * lines. It pairs with the fences of a waiter (wait.h), of a lease (ring_reader.h), and with R2. */
 static uint32_t begin_scan(struct netipc_session_table *table, struct netipc_leases *leases)
@@ -112,6 +136,7 @@ void netipc_session_table_scan(struct netipc_session_table *table, struct netipc
             continue;
         collect_leases(&table->entries[i], line, leases);
         wake_sleepers(line, sent, saved);
+        mark_doorbell(table, &table->entries[i], line);
     }
     end_scan(table);
 }

@@ -35,12 +35,14 @@
 struct netipc_session_table {
     netipc_atomic_u64 scan; /* odd while the publishing thread is inside a scan */
     netipc_atomic_u32 used; /* entries at and above are NULL */
+    netipc_atomic_u32 rung; /* some entry has a doorbell to be sent; set by the scan, taken by the control thread */
     uint32_t capacity;
     struct netipc_session_entry *entries;
 };
 
 struct netipc_session_entry {
     _Atomic(struct netipc_session_line *) line;
+    netipc_atomic_u32 rung;  /* this one; as above */
     netipc_atomic_u64 grant; /* netipc_lease_word(ordinal, quota - 1): how many lease words count, in which region */
 };
 
@@ -72,10 +74,20 @@ bool netipc_session_table_quiet(struct netipc_session_table *table);
  * others. */
 void netipc_session_table_grant(struct netipc_session_table *table, uint32_t index, uint64_t ordinal, uint32_t quota);
 
+/* Publishing thread. Whether scans have found doorbells that the control thread should be woken for. */
+static inline bool netipc_session_table_rung(struct netipc_session_table *table)
+{
+    return netipc_load(&table->rung, relaxed) != 0;
+}
+
+/* Control thread. Whether doorbells have been found since the last call; then each session's is asked for. */
+bool netipc_session_table_take_rung(struct netipc_session_table *table);
+bool netipc_session_table_take_doorbell(struct netipc_session_table *table, uint32_t index);
+
 /*
  * Publishing thread, after the store to latest that the sleepers are to see: the one fence and one scan of a
- * publication. Collects the leases and wakes every session that sleeps. *sent and *saved count wake-up calls made and
- * not needed.
+ * publication. Collects the leases, wakes every session that sleeps, and marks those whose doorbell is armed. *sent and
+ * *saved count wake-up calls made and not needed.
  */
 void netipc_session_table_scan(struct netipc_session_table *table, struct netipc_leases *leases, uint64_t *sent,
                                uint64_t *saved);

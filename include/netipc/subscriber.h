@@ -162,6 +162,29 @@ NETIPC_API netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, u
                                                 uint64_t timeout_ns);
 
 /*
+ * For event loops: a descriptor, owned by the subscriber, that polls readable when the publisher has sent something
+ * (a doorbell, a larger region, its good-bye) or has died. Then call refresh, which takes what was sent. The same one
+ * for the life of the subscriber, through all its sessions. Without a session it is never readable: let a timer call
+ * refresh. -1: no descriptor could be made, or the subscriber is a forked copy. The owner's thread.
+ */
+NETIPC_API int netipc_subscriber_fd(netipc_subscriber *subscriber);
+
+/*
+ * Asks for one doorbell: netipc_subscriber_fd() becomes readable at the next publication. Before each sleep in the
+ * loop:
+ *
+ *     while (netipc_subscriber_arm(subscriber, info.generation) == NETIPC_OK)
+ *         read …
+ *     poll netipc_subscriber_fd() …, then refresh
+ *
+ * NETIPC_UNCHANGED: nothing is newer than generation (as in _wait); armed. NETIPC_OK: there is something newer to read
+ * now. NETIPC_CLOSED, NETIPC_SUPERSEDED: refresh. NETIPC_DISCONNECTED: no session; refresh by and by. NETIPC_FORKED,
+ * NETIPC_INVALID_ARGUMENT. No system call; does not block. The owner's thread. The publisher's doorbell is sent by its
+ * event loop, so with NETIPC_LOOP_CALLER when that is dispatched.
+ */
+NETIPC_API netipc_status netipc_subscriber_arm(netipc_subscriber *subscriber, uint64_t generation);
+
+/*
  * Ends the refresh or wait under way on another thread, and every later one, with NETIPC_ABORTED,
  * until netipc_subscriber_resume(). Any thread; does not block.
  */
