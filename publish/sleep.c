@@ -154,11 +154,11 @@ static enum netipc_wait_end sleep_once(netipc_reader *reader, uint64_t seen, uin
 {
     netipc_subscriber *subscriber = reader->subscriber;
     const struct netipc_region_header *header = subscriber->hot_window;
-    bool slept, others = netipc_load(&subscriber->reader_count, relaxed) > 0;
-    enum netipc_wait_end end =
-        netipc_wait_for_change(&header->latest, seen, netipc_subscriber_line(subscriber), &subscriber->aborted,
-                               spin_ns < left_ns ? spin_ns : left_ns,
-                               left_ns < subscriber->grace_ns ? left_ns : subscriber->grace_ns, others, &slept);
+    bool slept;
+    enum netipc_wait_end end = netipc_wait_for_change(&header->latest, seen, netipc_subscriber_line(subscriber),
+                                                      &subscriber->aborted, spin_ns < left_ns ? spin_ns : left_ns,
+                                                      left_ns < subscriber->grace_ns ? left_ns : subscriber->grace_ns,
+                                                      &subscriber->reader_count, &slept);
     netipc_count(&reader->totals.sleeps, slept);
     return end;
 }

@@ -29,7 +29,8 @@ static bool spin(const netipc_atomic_u64 *latest, uint64_t generation, const net
 
 enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uint64_t generation,
                                             struct netipc_session_line *line, const netipc_atomic_u32 *aborted,
-                                            uint64_t spin_ns, uint64_t sleep_ns, bool others, bool *slept)
+                                            uint64_t spin_ns, uint64_t sleep_ns, const netipc_atomic_u32 *others,
+                                            bool *slept)
 {
     *slept = false;
     if (netipc_load(aborted, relaxed) != 0)
@@ -44,7 +45,8 @@ enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uin
         if (netipc_load(aborted, relaxed) == 0) {
             *slept = true;
             netipc_os_wait(&line->wake, expected, sleep_ns); /* W4 */
-            if (others && netipc_load(&line->wake, relaxed) != expected)
+            /* Asked now: they may have come while this one slept. */
+            if (netipc_load(others, relaxed) > 0 && netipc_load(&line->wake, relaxed) != expected)
                 netipc_os_wake_all(&line->wake);
         }
     }

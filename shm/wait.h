@@ -34,13 +34,14 @@ enum netipc_wait_end {
 };
 
 /*
- * others: further threads may wait on this line. latest: the hot word. generation: what has been seen. line: the
- * session's, writable. aborted: non-zero ends the wait. *slept tells whether it went to sleep. sleep_ns of 0: spin
- * only.
+ * others: how many further threads may wait on this line; it changes. latest: the hot word. generation: what has been
+ * seen. line: the session's, writable. aborted: non-zero ends the wait. *slept tells whether it went to sleep. sleep_ns
+ * of 0: spin only.
  */
 enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uint64_t generation,
                                             struct netipc_session_line *line, const netipc_atomic_u32 *aborted,
-                                            uint64_t spin_ns, uint64_t sleep_ns, bool others, bool *slept);
+                                            uint64_t spin_ns, uint64_t sleep_ns, const netipc_atomic_u32 *others,
+                                            bool *slept);
 
 /* Ends the sleep of every thread that waits on line. Async-signal-safe. */
 void netipc_wait_interrupt(struct netipc_session_line *line);

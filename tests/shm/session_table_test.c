@@ -154,10 +154,11 @@ struct sleeper {
 static void *sleep_and_see(void *context)
 {
     struct sleeper *sleeper = context;
+    const netipc_atomic_u32 nobody = 0;
     for (uint64_t generation = 0; generation < TURNS;) {
         bool slept;
         enum netipc_wait_end end = netipc_wait_for_change(&sleeper->latest, generation, &sleeper->line,
-                                                          &sleeper->aborted, 0, UINT64_C(20000000000), false, &slept);
+                                                          &sleeper->aborted, 0, UINT64_C(20000000000), &nobody, &slept);
         if (end == NETIPC_WAIT_CHANGED)
             generation = netipc_hot_generation(netipc_load(&sleeper->latest, acquire));
         else if (end == NETIPC_WAIT_ABORTED)
