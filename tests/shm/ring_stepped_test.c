@@ -28,6 +28,7 @@ struct stepped {
     int region_fd;                           /* of the publisher */
     atomic_int done;                         /* the publisher is through */
     atomic_uint reads, whole, torn, retries; /* of the reader */
+    struct netipc_session_line line;         /* of the session whose leases the publisher honours */
 };
 
 static struct stepped *share_stepped(void)
@@ -225,11 +226,208 @@ static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(vo
     munmap(stepped, 4096);
 }
 
+/* --- leases --- */
+
+enum { QUOTA = SLOTS - 2, LEASED_PUBLICATIONS = 40, LEASE_STEPS = 200000 };
+
+/* The ring honours the leases in stepped->line. */
+static void make_ring_with_leases(struct made_ring *made, struct stepped *stepped)
+{
+    make_ring(made, SLOTS, CAPACITY);
+    netipc_session_table_grant(&made->sessions, 0, 1, QUOTA);
+    netipc_session_table_insert(&made->sessions, 0, &stepped->line);
+    publish_pattern(made, STEPPED_LENGTH);
+}
+
+static void publish_over_other_bytes(struct made_ring *made)
+{
+    memset(netipc_ring_claimed_data(&made->ring), 0xee, STEPPED_LENGTH);
+    publish_pattern(made, STEPPED_LENGTH);
+}
+
+static _Noreturn void publish_beside_leases_under_observation(struct stepped *stepped)
+{
+    struct made_ring made;
+    make_ring_with_leases(&made, stepped);
+    stepped->region_fd = made.region.fd;
+    let_oneself_be_stepped();
+    for (int i = 1; i < LEASED_PUBLICATIONS; i++)
+        publish_over_other_bytes(&made);
+    atomic_store(&stepped->done, 1);
+    for (;;)
+        pause();
+}
+
+struct stepped_lease {
+    struct netipc_ring_snapshot snapshot;
+    const unsigned char *data; /* NULL: none */
+    uint32_t stops_left;
+};
+
+struct stepped_leases {
+    const struct netipc_region_view *view;
+    struct netipc_session_line *line;
+    struct stepped_lease leases[QUOTA];
+    uint32_t taken, given_back, condemned;
+};
+
+/* At one stop of the publisher: what is leased is as it was, some lease ends, another begins. */
+static bool lease_at_a_stop(struct stepped_leases *all, uint32_t hold_stops, uint64_t random)
+{
+    for (uint32_t i = 0; i < QUOTA; i++) {
+        struct stepped_lease *lease = &all->leases[i];
+        if (lease->data != NULL) {
+            if (!pattern_is(lease->data, STEPPED_LENGTH, lease->snapshot.generation) ||
+                !netipc_ring_still(all->view, &lease->snapshot, true))
+                return false;
+            all->condemned += !netipc_ring_still(all->view, &lease->snapshot, false);
+            if (lease->stops_left-- == 0) {
+                netipc_ring_release(&all->line->leases[i]);
+                lease->data = NULL;
+                all->given_back++;
+            }
+        } else if (random >> i * 8 & 1) {
+            uint64_t latest = netipc_hot_generation(netipc_load(&all->view->header->latest, relaxed));
+            uint64_t back = (random >> 40) % SLOTS;
+            netipc_status status = netipc_ring_acquire(all->view, &all->line->leases[i],
+                                                       back == 0 || back >= latest ? NETIPC_LATEST : latest - back,
+                                                       &lease->data, &lease->snapshot);
+            if (status != NETIPC_OK && status != NETIPC_EXPIRED)
+                return false;
+            all->taken += status == NETIPC_OK;
+            lease->stops_left = (uint32_t)((random >> 20) % hold_stops);
+        }
+    }
+    return true;
+}
+
+/*
+ * The publisher is stopped after each single instruction, and leases are taken and given back at the stops. Whatever it
+ * was in the middle of, what was leased stays as it is.
+ */
+static void a_lease_taken_after_any_instruction_of_the_publisher_holds(void **state)
+{
+    (void)state;
+    struct stepped *stepped = share_stepped();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        publish_beside_leases_under_observation(stepped);
+    if (!is_being_stepped(pid)) {
+        munmap(stepped, 4096);
+        puts("skip: this system lets nobody trace a child");
+        skip();
+    }
+    char path[64];
+    struct netipc_region_view view;
+    struct netipc_region_geometry geometry;
+    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
+    close(fd);
+
+    struct stepped_leases leases = {.view = &view, .line = &stepped->line};
+    struct netipc_ring_snapshot snapshot;
+    uint64_t random = 1;
+    uint32_t steps = 0, first_round = 0;
+    bool good = true;
+    while (good && atomic_load(&stepped->done) == 0 && steps++ < STEPS_MAX) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        if (first_round == 0 && netipc_hot_generation(netipc_load(&view.header->latest, relaxed)) > 1)
+            first_round = steps;
+        /* From no time to some publications. */
+        uint32_t hold = first_round == 0 ? 1 : first_round * 6;
+        good = step(pid) && lease_at_a_stop(&leases, random >> 60 < 8 ? 8 : hold, random >> 4) &&
+               read_whole(&view, &snapshot) == NETIPC_OK && even_slots_are_whole(&view);
+    }
+    kill_stepped(pid);
+    print_message("%u stops, %u leases taken, %u given back, %u looks at condemned slots\n", steps, leases.taken,
+                  leases.given_back, leases.condemned);
+    assert_true(good);
+    assert_in_range(steps, 100, STEPS_MAX - 1);
+    assert_true(leases.taken > LEASED_PUBLICATIONS && leases.given_back > 0 && leases.condemned > 0);
+    assert_int_equal(netipc_hot_generation(netipc_load(&view.header->latest, relaxed)), LEASED_PUBLICATIONS);
+    netipc_region_detach(&view, false);
+    munmap(stepped, 4096);
+}
+
+static _Noreturn void lease_under_observation(struct stepped *stepped, int region_fd, uint64_t region_size)
+{
+    struct netipc_region_view view;
+    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, &view) != NETIPC_OK)
+        _exit(1);
+    let_oneself_be_stepped();
+    for (;;) {
+        struct netipc_ring_snapshot snapshot;
+        const unsigned char *data;
+        netipc_status status = netipc_ring_acquire(&view, &stepped->line.leases[0], NETIPC_LATEST, &data, &snapshot);
+        atomic_fetch_add(&stepped->retries, snapshot.retries);
+        if (status == NETIPC_OK) {
+            atomic_fetch_add(&stepped->whole, 1);
+            if (snapshot.length != STEPPED_LENGTH || !pattern_is(data, STEPPED_LENGTH, snapshot.generation) ||
+                !netipc_ring_still(&view, &snapshot, true))
+                atomic_fetch_add(&stepped->torn, 1);
+            netipc_ring_release(&stepped->line.leases[0]);
+        } else if (status != NETIPC_OVERRUN) {
+            atomic_fetch_add(&stepped->torn, 1);
+        }
+        atomic_fetch_add(&stepped->reads, 1);
+    }
+}
+
+/*
+ * The reader is stopped after each instruction of taking a lease, looking at the bytes and giving it back, and at many
+ * of these stops the publisher goes round the ring and half writes the next generation. What the reader was lent is
+ * whole.
+ */
+static void a_reader_stopped_at_any_instruction_of_a_lease_sees_no_byte_change(void **state)
+{
+    (void)state;
+    struct stepped *stepped = share_stepped();
+    struct made_ring made;
+    make_ring_with_leases(&made, stepped);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        lease_under_observation(stepped, made.region.fd, made.region.geometry.region_size);
+    if (!is_being_stepped(pid)) {
+        unmake_ring(&made);
+        munmap(stepped, 4096);
+        puts("skip: this system lets nobody trace a child");
+        skip();
+    }
+    bool good = true;
+    uint64_t random = 1;
+    for (uint32_t budget = 0; good && budget < LEASE_STEPS; budget++) {
+        good = step(pid);
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        if (random >> 60 != 0)
+            continue;
+        for (uint64_t i = 0; i < (random >> 20) % (SLOTS + 2); i++)
+            publish_over_other_bytes(&made);
+        memset(netipc_ring_claimed_data(&made.ring), 0xee, STEPPED_LENGTH);
+    }
+    kill_stepped(pid);
+    print_message("%u leases, overtaken %u times, %llu slots condemned\n", atomic_load(&stepped->whole),
+                  atomic_load(&stepped->retries), (unsigned long long)made.ring.totals.condemned);
+    assert_true(good);
+    assert_int_equal(atomic_load(&stepped->torn), 0);
+    assert_true(atomic_load(&stepped->whole) > 0);
+    assert_true(atomic_load(&stepped->retries) > 0);
+    assert_true(made.ring.totals.condemned > 0);
+    unmake_ring(&made);
+    munmap(stepped, 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_publisher_killed_after_any_instruction_leaves_the_last_whole_snapshot),
         cmocka_unit_test(a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only),
+        cmocka_unit_test(a_lease_taken_after_any_instruction_of_the_publisher_holds),
+        cmocka_unit_test(a_reader_stopped_at_any_instruction_of_a_lease_sees_no_byte_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
