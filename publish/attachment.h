@@ -42,7 +42,7 @@ struct netipc_session_map {
 /* What keeps the bytes of a view as they are. */
 enum netipc_protection {
     NETIPC_PROTECTION_LEASES, /* the session lasts: its leases hold */
-    NETIPC_PROTECTION_FROZEN, /* the publisher's process is dead: nobody writes any more */
+    NETIPC_PROTECTION_FROZEN, /* the publisher is dead, or has ended the region: nobody writes any more */
     NETIPC_PROTECTION_LOST    /* the session has ended, and its publisher may go on */
 };
 

@@ -215,10 +215,12 @@ void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status 
 {
     netipc_log_field fields[] = {{"status", netipc_status_name(why), 0}, {"pid", NULL, subscriber->client.peer.pid}};
     netipc_log_event(&subscriber->log, NETIPC_LOG_INFO, "publisher-left", fields, 2);
-    bool dead = netipc_peer_died(subscriber->client.peer.pidfd);
+    /* A region that has ended is written no more either. */
+    bool frozen =
+        netipc_peer_died(subscriber->client.peer.pidfd) || netipc_hot_ended(netipc_subscriber_hot(subscriber));
     if (subscriber->session_ordinal != 0) {
         struct netipc_attachment *attachment = at_hand(subscriber);
-        netipc_store(&attachment->protection, dead ? NETIPC_PROTECTION_FROZEN : NETIPC_PROTECTION_LOST, release);
+        netipc_store(&attachment->protection, frozen ? NETIPC_PROTECTION_FROZEN : NETIPC_PROTECTION_LOST, release);
         if (why == NETIPC_GONE) {
             netipc_store(&subscriber->publisher_gone, 1, release);
             subscriber->publishers_gone++;
