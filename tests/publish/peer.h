@@ -32,4 +32,9 @@ void peer_fork(void);
 int peer_publisher(const char *run_dir, const char *service);
 int peer_subscriber(const char *run_dir, const char *service);
 
+/* A subscriber's commands about its readers; false: it is none of them. */
+struct netipc_subscriber;
+bool peer_reader(struct netipc_subscriber *subscriber, const char *name, const uint64_t arguments[PEER_ARGUMENTS]);
+void peer_readers_close(void);
+
 #endif

@@ -15,13 +15,14 @@ struct peer {
     uint64_t generation;
 };
 
-/* open SLOTS CAPACITY CEILING → status */
+/* open SLOTS CAPACITY CEILING HISTORY → status */
 static void open_publisher(struct peer *peer, const uint64_t *arguments)
 {
     peer->config.slots = (uint32_t)arguments[0];
     peer->config.capacity = arguments[1];
     if (arguments[2] != 0)
         peer->config.ceiling = arguments[2];
+    peer->config.history = (uint32_t)arguments[3];
     peer->generation = 0;
     netipc_status status = netipc_publisher_open(&peer->config, &peer->publisher);
     peer_answer("%d", (int)status);

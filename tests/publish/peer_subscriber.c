@@ -20,7 +20,7 @@ struct peer {
     uint64_t reads, bad;         /* bad: bytes that are not those of their generation, or generations that go back */
 };
 
-/* open GRACE_MS SPIN_NS MAX_REGION_SIZE → status */
+/* open GRACE_MS SPIN_NS MAX_REGION_SIZE LEASES (0: as many as there are by default) → status */
 static void open_subscriber(struct peer *peer, const char *run_dir, const char *service, const uint64_t *arguments)
 {
     netipc_subscriber_config config;
@@ -33,6 +33,8 @@ static void open_subscriber(struct peer *peer, const char *run_dir, const char *
     config.spin_ns = arguments[1];
     if (arguments[2] != 0)
         config.max_region_size = arguments[2];
+    if (arguments[3] != 0)
+        config.leases = (uint32_t)arguments[3];
     peer_answer("%d", (int)netipc_subscriber_open(&config, &peer->subscriber));
 }
 
@@ -208,6 +210,7 @@ static void tell_status(struct peer *peer)
 /* leave: ends the session, by starting anew → status */
 static void leave(struct peer *peer, const char *run_dir, const char *service)
 {
+    peer_readers_close();
     netipc_subscriber_close(peer->subscriber);
     free(peer->buffer);
     *peer = (struct peer){0};
@@ -242,9 +245,10 @@ int peer_subscriber(const char *run_dir, const char *service)
             leave(&peer, run_dir, service);
         else if (strcmp(name, "status") == 0)
             tell_status(&peer);
-        else
+        else if (!peer_reader(peer.subscriber, name, arguments))
             peer_fail("a subscriber cannot %s", name);
     }
+    peer_readers_close();
     netipc_subscriber_close(peer.subscriber);
     free(peer.buffer);
     return 0;

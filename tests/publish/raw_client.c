@@ -75,7 +75,13 @@ int raw_connect(void)
 
 void raw_attach(int socket, struct raw_region *received)
 {
-    const struct netipc_attach attach = {.layout_version = NETIPC_WIRE_LAYOUT, .max_region_size = UINT64_MAX};
+    raw_attach_with_leases(socket, 0, received);
+}
+
+void raw_attach_with_leases(int socket, uint32_t leases, struct raw_region *received)
+{
+    const struct netipc_attach attach = {
+        .layout_version = NETIPC_WIRE_LAYOUT, .lease_words = leases, .max_region_size = UINT64_MAX};
     send_control(socket, NETIPC_OP_ATTACH, 1, &attach, sizeof attach);
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     int fds[2];

@@ -18,6 +18,7 @@ struct raw_region {
 
 /* ATTACH; the descriptors are the caller's. */
 void raw_attach(int socket, struct raw_region *received);
+void raw_attach_with_leases(int socket, uint32_t leases, struct raw_region *received);
 
 /* ATTACHED. Whether the publisher answered READY; it has hung up otherwise. */
 bool raw_confirm(int socket, const struct raw_region *received);
