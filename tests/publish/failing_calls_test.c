@@ -7,6 +7,8 @@
 #include "tests/publish/peers.h"
 #include "tests/publish/service.h"
 
+#include <netipc/reader.h>
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +189,59 @@ static void opening_a_subscriber_survives_every_failing_call(void **state)
     }
     assert_false(failed);
     assert_in_range(failures, FEWEST_FAILURES, CALLS_MOST);
+}
+
+static void opening_a_reader_survives_every_failing_call(void **state)
+{
+    (void)state;
+    netipc_subscriber *subscriber = service_subscriber();
+    bool failed = true;
+    long failures = 0;
+    for (long number = 0; failed && number < CALLS_MOST; number++) {
+        struct property before = property();
+        netipc_reader *reader = (void *)&before;
+        const char *name;
+        calls_arm(number);
+        netipc_status status = netipc_reader_open(subscriber, &reader);
+        failed = calls_disarm(&name);
+        if (status != NETIPC_OK) {
+            assert_int_equal(status, NETIPC_NO_MEMORY);
+            expect_told(status, name);
+            assert_null(reader);
+            failures++;
+        }
+        netipc_reader_close(reader);
+        expect_property(before, name);
+    }
+    assert_false(failed);
+    assert_in_range(failures, 1, CALLS_MOST);
+    netipc_subscriber_close(subscriber);
+}
+
+/* Reads and views need neither memory nor the system. */
+static void leasing_makes_no_call_that_could_fail(void **state)
+{
+    (void)state;
+    netipc_publisher *publisher = service_publisher();
+    netipc_subscriber *subscriber = service_subscriber();
+    netipc_reader *reader;
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    assert_int_equal(netipc_reader_open(subscriber, &reader), NETIPC_OK);
+    service_publish(publisher, 1000, 1);
+    unsigned char bytes[4096];
+    const void *data;
+    const char *name;
+    calls_arm(0);
+    netipc_status read = netipc_reader_read(reader, 1, bytes, sizeof bytes, NULL);
+    netipc_status acquired = netipc_reader_acquire(reader, 1, &data, NULL);
+    netipc_status released = netipc_reader_release(reader);
+    assert_false(calls_disarm(&name));
+    assert_int_equal(read, NETIPC_OK);
+    assert_int_equal(acquired, NETIPC_OK);
+    assert_int_equal(released, NETIPC_OK);
+    netipc_reader_close(reader);
+    netipc_subscriber_close(subscriber);
+    netipc_publisher_close(publisher);
 }
 
 static void attaching_survives_every_failing_call(void **state)
@@ -372,6 +427,8 @@ int main(void)
         failing(growth_survives_every_failing_call),
         failing(publishing_makes_no_call_that_could_fail),
         failing(opening_a_subscriber_survives_every_failing_call),
+        failing(opening_a_reader_survives_every_failing_call),
+        failing(leasing_makes_no_call_that_could_fail),
         failing(attaching_survives_every_failing_call),
         failing(following_a_growth_survives_every_failing_call),
         failing(attaching_to_a_successor_survives_every_failing_call),
