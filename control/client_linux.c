@@ -27,8 +27,9 @@ enum {
 bool netipc_client_alive(int socket, int pidfd)
 {
     struct pollfd polled[] = {{.fd = socket}, {.fd = pidfd, .events = POLLIN}};
-    return socket >= 0 && poll(polled, 2, 0) >= 0 && (polled[0].revents & (POLLHUP | POLLERR)) == 0 &&
-           polled[1].revents == 0;
+    if (poll(polled, 2, 0) < 0)
+        return true; /* a signal, or no memory: that says nothing of the session */
+    return (polled[0].revents & (POLLHUP | POLLERR)) == 0 && polled[1].revents == 0;
 }
 
 static void poll_session(struct netipc_client *client, int operation)

@@ -41,7 +41,13 @@ netipc_status netipc_peer_identify(int socket, struct netipc_peer *peer)
 bool netipc_peer_died(int pidfd)
 {
     struct pollfd poller = {.fd = pidfd, .events = POLLIN};
-    return pidfd >= 0 && poll(&poller, 1, 0) > 0;
+    int ready = -1;
+    if (pidfd < 0)
+        return false;
+    do
+        ready = poll(&poller, 1, 0);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 netipc_status netipc_uid_list_copy(const uint32_t *uids, uint32_t count, struct netipc_uid_list *list)

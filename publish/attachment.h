@@ -25,6 +25,8 @@
  * Nothing here is shared with other processes: if killed anywhere, the kernel unmaps.
  */
 
+#include <netipc/subscriber.h>
+
 #include "shm/region.h"
 #include "shm/session_page.h"
 
@@ -50,8 +52,9 @@ struct netipc_attachment {
     struct netipc_region_view view;
     struct netipc_session_map *session;
     uint32_t lease_quota;
-    netipc_atomic_u32 protection;   /* enum netipc_protection; the owner moves it on from LEASES, once */
-    struct netipc_attachment *next; /* among those that wait to be unmapped */
+    netipc_atomic_u32 publisher_gone; /* it has lost its publisher without a word */
+    netipc_atomic_u32 protection;     /* enum netipc_protection; the owner moves it on from LEASES, once */
+    struct netipc_attachment *next;   /* among those that wait to be unmapped */
 };
 
 /* Maps a received page twice. The publisher seals it afterwards: then no mapping of it can be made any more. */
@@ -60,6 +63,9 @@ netipc_status netipc_session_map_join(int fd, uint64_t bytes, uint32_t line_offs
 /* Takes over view, and counts itself in session. NULL: no memory, and nothing was taken over. */
 struct netipc_attachment *netipc_attachment_new(const struct netipc_region_view *view,
                                                 struct netipc_session_map *session, uint32_t lease_quota);
+
+/* What a region state of this attachment means to the library's user; NULL is allowed. */
+netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment, uint32_t region_state);
 
 /* For a map that no attachment has counted itself in; nothing is done to others. */
 void netipc_session_map_drop(struct netipc_session_map *map, bool forked);

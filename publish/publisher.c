@@ -42,7 +42,8 @@ void netipc_publisher_config_init(netipc_publisher_config *config)
     *config = (netipc_publisher_config){
         .size = sizeof *config,
         .loop = NETIPC_LOOP_OWN_THREAD,
-        .slots = NETIPC_SLOTS_MIN,
+        .slots = 8,
+        .history = 2,
         .capacity = 65536,
         .ceiling = UINT64_C(1) << 30,
         .max_sessions = 256,

@@ -66,6 +66,7 @@ void netipc_reader_close(netipc_reader *reader)
         while (*at != reader)
             at = &(*at)->next;
         *at = reader->next;
+        netipc_add_totals(&subscriber->closed_totals, &reader->totals);
         netipc_store(&subscriber->reader_count, netipc_load(&subscriber->reader_count, relaxed) - 1, relaxed);
         pthread_mutex_unlock(&subscriber->readers_lock);
     }
@@ -102,10 +103,21 @@ static netipc_status never_attached(const netipc_subscriber *subscriber)
     return netipc_fail(NETIPC_DISCONNECTED, "never attached to a publisher of %s", subscriber->service);
 }
 
+/* A generation's number says nothing of another publisher's. */
+static netipc_status check_incarnation(const netipc_reader *reader, const struct netipc_attachment *attachment,
+                                       uint64_t generation)
+{
+    const uint64_t *known = reader->known_incarnation, *here = attachment->view.identity.incarnation;
+    if (generation == NETIPC_GENERATION_LATEST || (known[0] == 0 && known[1] == 0) ||
+        (known[0] == here[0] && known[1] == here[1]))
+        return NETIPC_OK;
+    return netipc_fail(NETIPC_EXPIRED, "generation %llu was another publisher's", (unsigned long long)generation);
+}
+
 /* --- reading --- */
 
-static netipc_status fill_info(const netipc_subscriber *subscriber, const struct netipc_attachment *attachment,
-                               const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
+static netipc_status fill_info(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
+                               netipc_snapshot_info *info)
 {
     if (info == NULL)
         return NETIPC_OK;
@@ -117,7 +129,7 @@ static netipc_status fill_info(const netipc_subscriber *subscriber, const struct
         .publish_time_ns = snapshot->publish_time_ns,
     };
     if (attachment != NULL) {
-        filled.publisher_state = netipc_subscriber_publisher(subscriber, snapshot->state);
+        filled.publisher_state = netipc_attachment_publisher(attachment, snapshot->state);
         filled.incarnation[0] = attachment->view.identity.incarnation[0];
         filled.incarnation[1] = attachment->view.identity.incarnation[1];
     }
@@ -135,13 +147,14 @@ netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment
                                  void *buffer, size_t capacity, netipc_snapshot_info *info)
 {
     struct netipc_ring_snapshot snapshot = {0};
-    netipc_status status = attachment == NULL
-                               ? never_attached(reader->subscriber)
-                               : netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
+    netipc_status status =
+        attachment == NULL ? never_attached(reader->subscriber) : check_incarnation(reader, attachment, generation);
+    if (status == NETIPC_OK)
+        status = netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
     if (status == NETIPC_OK)
         netipc_reader_know(reader, attachment);
     count_read(reader, status, &snapshot);
-    netipc_status filled = fill_info(reader->subscriber, attachment, &snapshot, info);
+    netipc_status filled = fill_info(attachment, &snapshot, info);
     return filled == NETIPC_OK ? status : filled;
 }
 
@@ -172,7 +185,7 @@ netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, voi
 
 static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
 {
-    return &attachment->session->line->leases[reader->lease];
+    return netipc_line_lease(attachment->session->line, reader->lease);
 }
 
 /* A region that is CLOSED or SUPERSEDED, or whose publisher has died, does not change any more. */
@@ -187,6 +200,9 @@ static netipc_status acquire(netipc_reader *reader, struct netipc_attachment *at
 {
     if (attachment == NULL)
         return never_attached(reader->subscriber);
+    netipc_status status = check_incarnation(reader, attachment, generation);
+    if (status != NETIPC_OK)
+        return status;
     reader->leased = !frozen(attachment);
     if (!reader->leased)
         return netipc_ring_find(&attachment->view, generation, data, &reader->view);
@@ -216,7 +232,7 @@ netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, 
     reader->view = (struct netipc_ring_snapshot){0};
     status = acquire(reader, attachment, generation, &bytes);
     count_read(reader, status, &reader->view);
-    fill_info(reader->subscriber, attachment, &reader->view, info);
+    fill_info(attachment, &reader->view, info);
     if (status == NETIPC_OK) {
         netipc_reader_know(reader, attachment);
         *data = bytes;
@@ -234,10 +250,9 @@ netipc_status netipc_reader_release(netipc_reader *reader)
     struct netipc_attachment *attachment = netipc_load(&reader->viewing, relaxed);
     if (attachment == NULL)
         return netipc_fail(NETIPC_WRONG_STATE, "this reader holds no view");
-    bool protected = netipc_load(&attachment->protection, acquire) != NETIPC_PROTECTION_LOST;
-    if (!netipc_ring_still(&attachment->view, &reader->view, protected))
+    if (!netipc_ring_still(&attachment->view, &reader->view))
         status =
-            netipc_fail(NETIPC_OVERRUN, "the session ended; the publisher may have used the slot of generation %llu",
+            netipc_fail(NETIPC_OVERRUN, "the session ended, and the publisher has used the slot of generation %llu",
                         (unsigned long long)reader->view.generation);
     if (reader->leased)
         netipc_ring_release(lease_word(reader, attachment));
@@ -256,9 +271,11 @@ netipc_status netipc_reader_history(netipc_reader *reader, uint64_t *generations
     struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->reading);
     if (attachment == NULL)
         status = never_attached(reader->subscriber);
-    else
+    if (status == NETIPC_OK) {
+        netipc_reader_know(reader, attachment);
         *count = netipc_ring_history(&attachment->view, generations,
                                      capacity < NETIPC_SLOTS_MOST ? (uint32_t)capacity : NETIPC_SLOTS_MOST);
+    }
     netipc_reader_unpin(&reader->reading);
     return status;
 }

@@ -17,7 +17,7 @@ void netipc_subscriber_config_init(netipc_subscriber_config *config)
 {
     *config = (netipc_subscriber_config){
         .size = sizeof *config,
-        .leases = 1,
+        .leases = 0,
         .max_region_size = UINT64_C(16) << 30,
         .connect_timeout_ns = UINT64_C(5000000000),
         .reconnect_ns = 250000000,
@@ -173,33 +173,16 @@ uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber)
     return netipc_load(&header->latest, acquire); /* pairs with P4 of ring_publisher.h */
 }
 
-struct netipc_session_line *netipc_subscriber_line(const netipc_subscriber *subscriber)
-{
-    uint32_t offset = netipc_load(&subscriber->line_offset, relaxed);
-    return (struct netipc_session_line *)(void *)((unsigned char *)subscriber->line_window + offset);
-}
-
 static struct netipc_attachment *at_hand(const netipc_subscriber *subscriber)
 {
     return netipc_load(&subscriber->current, relaxed);
 }
 
-netipc_publisher_state netipc_subscriber_publisher(const netipc_subscriber *subscriber, uint32_t region_state)
+/* Ends every sleep that began before what has changed. Async-signal-safe. */
+static void tell_news(netipc_subscriber *subscriber)
 {
-    if (at_hand(subscriber) == NULL)
-        return NETIPC_PUBLISHER_NONE;
-    if (region_state == NETIPC_REGION_CLOSED)
-        return NETIPC_PUBLISHER_CLOSED;
-    if (netipc_load(&subscriber->publisher_gone, acquire) != 0)
-        return NETIPC_PUBLISHER_GONE;
-    return region_state == NETIPC_REGION_SUPERSEDED ? NETIPC_PUBLISHER_SUPERSEDED : NETIPC_PUBLISHER_LIVE;
-}
-
-/* Ends every sleep of another thread, so that it looks at what has changed. */
-static void rouse(netipc_subscriber *subscriber)
-{
-    netipc_wait_interrupt(netipc_subscriber_line(subscriber));
-    netipc_os_wake_all(&subscriber->aborted);
+    netipc_fetch_add(&subscriber->news, 1u, seq_cst);
+    netipc_os_wake_all(&subscriber->news);
 }
 
 /* From here on other threads may look at the session's descriptors, or not any more. */
@@ -222,7 +205,7 @@ void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status 
         struct netipc_attachment *attachment = at_hand(subscriber);
         netipc_store(&attachment->protection, frozen ? NETIPC_PROTECTION_FROZEN : NETIPC_PROTECTION_LOST, release);
         if (why == NETIPC_GONE) {
-            netipc_store(&subscriber->publisher_gone, 1, release);
+            netipc_store(&attachment->publisher_gone, 1, release);
             subscriber->publishers_gone++;
         }
     }
@@ -231,7 +214,10 @@ void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status 
     subscriber->session_ordinal = 0;
     subscriber->superseded_told = false;
     subscriber->state = NETIPC_STATE_DISCONNECTED;
-    rouse(subscriber);
+    struct netipc_attachment *attachment = at_hand(subscriber);
+    tell_news(subscriber);
+    if (attachment != NULL)
+        netipc_wait_interrupt(attachment->session->line);
 }
 
 /* --- attachments --- */
@@ -246,16 +232,22 @@ static bool in_use(netipc_subscriber *subscriber, const struct netipc_attachment
     return false;
 }
 
-/* Unmaps what no reader uses any more. */
+/* O2. */
+static bool pass_barrier(const netipc_subscriber *subscriber)
+{
+    if (!subscriber->light_barrier_is_fence)
+        return netipc_os_heavy_barrier();
+    netipc_fence(seq_cst);
+    return true;
+}
+
+/* Unmaps what no reader uses any more. Asked twice: the first answer says whether the barrier is worth its price. */
 static void reclaim(netipc_subscriber *subscriber)
 {
-    if (subscriber->old == NULL)
-        return;
-    netipc_os_heavy_barrier(); /* O2 */
     pthread_mutex_lock(&subscriber->readers_lock);
     for (struct netipc_attachment **at = &subscriber->old; *at != NULL;) {
         struct netipc_attachment *attachment = *at;
-        if (in_use(subscriber, attachment)) {
+        if (in_use(subscriber, attachment) || !pass_barrier(subscriber) || in_use(subscriber, attachment)) {
             at = &attachment->next;
             continue;
         }
@@ -273,7 +265,8 @@ static netipc_status show(netipc_subscriber *subscriber, const struct netipc_cli
     if (session->spare != NULL) {
         status = netipc_os_window_move(subscriber->line_window, session->spare);
         session->spare = NULL;
-        netipc_store(&subscriber->line_offset, region->line_offset, relaxed);
+        if (status == NETIPC_OK)
+            netipc_store(&subscriber->line_offset, region->line_offset, relaxed);
     }
     /* Last, since from then on polls and reads must speak of the same region. */
     return status == NETIPC_OK ? netipc_os_window_show(subscriber->hot_window, region->region_fd) : status;
@@ -287,16 +280,14 @@ static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_cl
     if (status != NETIPC_OK)
         return status;
     struct netipc_attachment *before = at_hand(subscriber);
-    netipc_store(&subscriber->publisher_gone, 0, release);
     netipc_store(&subscriber->current, attachment, release); /* O1 */
+    let_watch(subscriber, subscriber->client.socket, subscriber->client.peer.pidfd);
+    tell_news(subscriber);
     if (before != NULL) {
         before->next = subscriber->old;
         subscriber->old = before;
-        rouse(subscriber);
-        if (region->page_fd >= 0)
-            netipc_wait_interrupt(before->session->line);
+        netipc_wait_interrupt(before->session->line);
     }
-    let_watch(subscriber, subscriber->client.socket, subscriber->client.peer.pidfd);
     subscriber->session_ordinal = region->ordinal;
     subscriber->superseded_told = false;
     subscriber->attaches++;
@@ -418,7 +409,7 @@ static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
     }
     /* A resume may have left behind what the abort before it fired; an abort stores first and fires then. */
     netipc_cancel_clear(subscriber->cancel);
-    if (netipc_load(&subscriber->aborted, acquire) != 0)
+    if (netipc_load(&subscriber->aborts, acquire) % 2 != 0)
         return aborted();
     uint64_t now_ns = netipc_os_monotonic_ns();
     uint64_t deadline_ns = netipc_add_saturating(now_ns, subscriber->connect_timeout_ns);
@@ -463,7 +454,7 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
     netipc_status status = netipc_subscriber_check(subscriber);
     if (status != NETIPC_OK)
         return status;
-    if (netipc_load(&subscriber->aborted, acquire) != 0)
+    if (netipc_load(&subscriber->aborts, acquire) % 2 != 0)
         status = aborted();
     else
         status = bring_up_to_date(subscriber);
@@ -513,36 +504,33 @@ void netipc_subscriber_abort(netipc_subscriber *subscriber)
 {
     if (subscriber == NULL || netipc_fork_guard_forked(&subscriber->fork_guard))
         return;
-    netipc_store(&subscriber->aborted, 1, seq_cst);
-    rouse(subscriber);
+    netipc_fetch_or(&subscriber->aborts, 1u, seq_cst);
+    tell_news(subscriber);
+    /* Who sleeps on the page of a session. When the owner changes that page meanwhile, it interrupts the old page's
+     * sleepers itself, and the word added to here is a wake word or a reserved one. */
+    uint32_t offset = netipc_load(&subscriber->line_offset, relaxed);
+    netipc_wait_interrupt((struct netipc_session_line *)(void *)((unsigned char *)subscriber->line_window + offset));
     netipc_cancel_fire(subscriber->cancel);
 }
 
 void netipc_subscriber_resume(netipc_subscriber *subscriber)
 {
-    if (netipc_subscriber_check(subscriber) != NETIPC_OK)
+    if (netipc_subscriber_check(subscriber) != NETIPC_OK || netipc_load(&subscriber->aborts, relaxed) % 2 == 0)
         return;
-    netipc_store(&subscriber->aborted, 0, relaxed);
+    netipc_fetch_add(&subscriber->aborts, 1u, seq_cst);
     netipc_cancel_clear(subscriber->cancel);
 }
 
 /* --- inspection --- */
 
-static void add_totals(struct netipc_read_totals *sum, const struct netipc_read_totals *totals)
-{
-    netipc_count(&sum->reads, netipc_load(&totals->reads, relaxed));
-    netipc_count(&sum->read_retries, netipc_load(&totals->read_retries, relaxed));
-    netipc_count(&sum->overruns, netipc_load(&totals->overruns, relaxed));
-    netipc_count(&sum->sleeps, netipc_load(&totals->sleeps, relaxed));
-}
-
 static void sum_totals(netipc_subscriber *subscriber, struct netipc_read_totals *sum)
 {
     memset(sum, 0, sizeof *sum);
-    add_totals(sum, &subscriber->own.totals);
+    netipc_add_totals(sum, &subscriber->own.totals);
+    netipc_add_totals(sum, &subscriber->closed_totals);
     pthread_mutex_lock(&subscriber->readers_lock);
     for (const netipc_reader *reader = subscriber->readers; reader != NULL; reader = reader->next)
-        add_totals(sum, &reader->totals);
+        netipc_add_totals(sum, &reader->totals);
     pthread_mutex_unlock(&subscriber->readers_lock);
 }
 
@@ -560,7 +548,7 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
     const netipc_subscriber_info filled = {
         .size = sizeof filled,
         .state = subscriber->state,
-        .publisher_state = netipc_subscriber_publisher(subscriber, netipc_hot_state(hot)),
+        .publisher_state = netipc_attachment_publisher(attachment, netipc_hot_state(hot)),
         .publisher_pid = subscriber->client.peer.pid,
         .incarnation = {identity->incarnation[0], identity->incarnation[1]},
         .ordinal = identity->ordinal,

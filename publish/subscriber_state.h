@@ -44,17 +44,18 @@ struct netipc_subscriber {
     void *hot_window;  /* the first page of the region at hand */
     void *line_window; /* the session's page */
     netipc_atomic_u32 line_offset;
-    netipc_atomic_u32 aborted; /* also the word that a wait without a session sleeps on */
+    netipc_atomic_u32 aborts; /* odd while an abort is in force; so each abort is seen, even if it is over already */
+    netipc_atomic_u32 news; /* counts aborts and changes of session or region; sleepers without a session wait on it */
     int cancel;
 
     _Atomic(struct netipc_attachment *) current; /* NULL before the first; replaced by the owner */
-    netipc_atomic_u32 publisher_gone;            /* the region at hand has lost its publisher without a word */
     bool light_barrier_is_fence;
 
     pthread_mutex_t readers_lock; /* for opening and closing readers, and for going through them */
     netipc_reader *readers;
     netipc_atomic_u32 reader_count;
-    netipc_reader own; /* the owner's; not in the list */
+    struct netipc_read_totals closed_totals; /* of readers that were closed */
+    netipc_reader own;                       /* the owner's; not in the list */
 
     pthread_mutex_t session_lock;      /* for the next two, which the owner sets and other threads poll */
     int watched_socket, watched_pidfd; /* of a session with a region; -1: none */
@@ -96,14 +97,16 @@ bool netipc_subscriber_in_session(const netipc_subscriber *subscriber);
  * stays. */
 void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status why);
 
-/* The session's line, as the window shows it. */
-struct netipc_session_line *netipc_subscriber_line(const netipc_subscriber *subscriber);
-
 /* The latest hot word of the region at hand. */
 uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber);
 
-/* What a read of this region state means to its user. */
-netipc_publisher_state netipc_subscriber_publisher(const netipc_subscriber *subscriber, uint32_t region_state);
+static inline void netipc_add_totals(struct netipc_read_totals *sum, const struct netipc_read_totals *totals)
+{
+    netipc_count(&sum->reads, netipc_load(&totals->reads, relaxed));
+    netipc_count(&sum->read_retries, netipc_load(&totals->read_retries, relaxed));
+    netipc_count(&sum->overruns, netipc_load(&totals->overruns, relaxed));
+    netipc_count(&sum->sleeps, netipc_load(&totals->sleeps, relaxed));
+}
 
 /* reader.c, for the owner's calls */
 netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,

@@ -187,23 +187,47 @@ enum {
     NETIPC_SESSION_LINE_SIZE = 256, /* four cache lines; a scan touches the first, and more only for a larger quota */
     NETIPC_SESSION_LINE_STEP = 64,
     NETIPC_SESSION_LINES = 60,
-    NETIPC_SESSION_LEASES = 31
+    NETIPC_SESSION_BLOCKS = 4,
+    NETIPC_SESSION_LEASES_A_BLOCK = 7,
+    NETIPC_SESSION_LEASES = 28
 };
 
+/*
+ * The first 8 bytes of each 64 hold no lease: an abort that comes from a signal handler while the session changes may
+ * add to the wake word of where the line was in another page.
+ */
 struct netipc_session_line {
-    netipc_atomic_u32 wake;     /* bit 0: somebody sleeps; the rest: any value, changed by each wake */
-    netipc_atomic_u32 doorbell; /* bit 0: armed, a packet is wanted at the next change */
-    netipc_atomic_u64
-        leases[NETIPC_SESSION_LEASES]; /* netipc_lease_word(), or 0: none; those beyond the quota are ignored */
+    struct netipc_session_block {
+        netipc_atomic_u32 wake;     /* block 0: bit 0: somebody sleeps; the rest: any value, changed by each wake */
+        netipc_atomic_u32 doorbell; /* block 0: bit 0: armed, a packet is wanted at the next change */
+        netipc_atomic_u64 leases[NETIPC_SESSION_LEASES_A_BLOCK]; /* netipc_lease_word(), or 0: none */
+    } blocks[NETIPC_SESSION_BLOCKS];
 };
 
-static_assert(offsetof(struct netipc_session_line, wake) == 0, "");
-static_assert(offsetof(struct netipc_session_line, doorbell) == 4, "");
-static_assert(offsetof(struct netipc_session_line, leases) == 8, "");
+static_assert(offsetof(struct netipc_session_block, wake) == 0, "");
+static_assert(offsetof(struct netipc_session_block, doorbell) == 4, "");
+static_assert(offsetof(struct netipc_session_block, leases) == 8, "");
+static_assert(sizeof(struct netipc_session_block) == NETIPC_SESSION_LINE_STEP, "");
 static_assert(sizeof(struct netipc_session_line) == NETIPC_SESSION_LINE_SIZE, "");
 static_assert((NETIPC_SESSION_LINES - 1) * NETIPC_SESSION_LINE_STEP + NETIPC_SESSION_LINE_SIZE <=
                   NETIPC_SESSION_PAGE_SIZE,
               "");
+
+static inline netipc_atomic_u32 *netipc_line_wake(struct netipc_session_line *line)
+{
+    return &line->blocks[0].wake;
+}
+
+static inline netipc_atomic_u32 *netipc_line_doorbell(struct netipc_session_line *line)
+{
+    return &line->blocks[0].doorbell;
+}
+
+/* index below NETIPC_SESSION_LEASES; words beyond the quota are ignored. */
+static inline netipc_atomic_u64 *netipc_line_lease(struct netipc_session_line *line, uint32_t index)
+{
+    return &line->blocks[index / NETIPC_SESSION_LEASES_A_BLOCK].leases[index % NETIPC_SESSION_LEASES_A_BLOCK];
+}
 
 /* A lease: region ordinal (48 bits) : slot + 1 (16 bits). */
 static inline uint64_t netipc_lease_word(uint64_t ordinal, uint32_t slot)

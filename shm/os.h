@@ -98,7 +98,7 @@ void netipc_os_pause(void);
  * themselves.
  */
 bool netipc_os_heavy_barrier_ready(void);
-void netipc_os_heavy_barrier(void);
+bool netipc_os_heavy_barrier(void); /* false: it failed this time */
 
 /* --- process --- */
 

@@ -10,8 +10,8 @@ bool netipc_os_heavy_barrier_ready(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
-void netipc_os_heavy_barrier(void)
+bool netipc_os_heavy_barrier(void)
 {
     netipc_fence(seq_cst);
-    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }

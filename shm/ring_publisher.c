@@ -3,11 +3,18 @@
 
 #include "shm/os.h"
 
-/* P5: a claimed slot's seq is its last even value + 1: odd, and never a value that it had before. */
+/* P5: a slot's last even value + 1: odd, and its own. */
 static void make_odd(struct netipc_ring *ring, uint32_t slot)
 {
     netipc_atomic_u64 *seq = &ring->region->slots[slot].seq;
     netipc_store(seq, netipc_load(seq, relaxed) | 1u, relaxed);
+}
+
+/* P9: who holds a view can tell a slot that is only set aside from one that is written again. */
+static void mark_claimed(struct netipc_ring *ring)
+{
+    netipc_store(&ring->region->slots[ring->claimed].seq, ring->generation * 2 + 1, relaxed);
+    netipc_fence(release); /* before P1 of the next publication; pairs with the fence in netipc_ring_still() */
 }
 
 static void append_whole(struct netipc_ring *ring, uint32_t slot)
@@ -45,10 +52,11 @@ static bool claim_condemned(struct netipc_ring *ring)
     return false;
 }
 
-/* P5 to P8. What is condemned already is tried first, since taking a whole slot shortens the history. */
+/* P5 to P9. What is condemned already is tried first, since taking a whole slot shortens the history; but not again
+ * while all of it stays leased, since that would make each publication scan twice. */
 static void claim_and_wake(struct netipc_ring *ring)
 {
-    if (ring->condemned_count == 0)
+    if (ring->condemned_count == 0 || ring->condemned_are_leased)
         condemn_oldest(ring);
     netipc_session_table_scan(ring->sessions, &ring->leases, &ring->totals.wakes_sent,
                               &ring->totals.wakes_saved); /* P6 and P7 */
@@ -57,6 +65,11 @@ static void claim_and_wake(struct netipc_ring *ring)
         netipc_session_table_rescan(ring->sessions, &ring->leases);
         ring->totals.condemned++;
     }
+    ring->condemned_are_leased = true;
+    for (uint32_t i = 0; i < ring->condemned_count; i++)
+        if (!netipc_leased(&ring->leases, ring->condemned[i]))
+            ring->condemned_are_leased = false;
+    mark_claimed(ring);
 }
 
 uint32_t netipc_ring_quota(uint32_t slot_count, uint32_t history)
@@ -77,7 +90,7 @@ void netipc_ring_start(struct netipc_ring *ring, const struct netipc_region *reg
         .totals = *totals,
     };
     /* Nobody else has this region yet, so the claim needs no fence before the first bytes. */
-    make_odd(ring, 0);
+    mark_claimed(ring);
     for (uint32_t slot = 1; slot < region->geometry.slot_count; slot++)
         append_whole(ring, slot);
 }

@@ -13,13 +13,14 @@
  *     P5  seq(victim) ← odd              relaxed       R5  fence                     acquire  pairs with P6
  *     P6  fence                          seq_cst       R6  seq1 ← seq; equal seq0?   relaxed
  *     P7  scan the sessions once                   leasing reader
- *     P8  every odd slot leased?                       L1  hot ← latest, or look for a generation
- *         condemn: another P5, P6,                     L2  lease ← ordinal:slot      relaxed
- *         scan for leases again                        L3  fence                     seq_cst  pairs with P6
- *                                                      L4  seq = 2 x generation?     acquire  else lease ← 0, L1
+ *     P8  every odd slot leased? condemn:              L1  hot ← latest, or look for a generation
+ *         another P5 and P6, scan again                L2  lease ← ordinal:slot      relaxed
+ *     P9  seq(claimed) ← 2 x latest + 1  relaxed       L3  fence                     seq_cst  pairs with P6
+ *         fence                          release       L4  seq = 2 x generation?     acquire  else lease ← 0, L1
  *                                                          read in place
- *                                                      L5  lease ← 0                 release  pairs with the scan's
- * load
+ *                                                      L5  fence                     acquire  pairs with P9
+ *                                                          seq = 2g or 2g + 1?       relaxed  else too late
+ *                                                      L6  lease ← 0                 release  pairs with P7
  *
  * The publisher always holds one slot claimed ahead: odd, so that no read of it validates, and leased by nobody.
  *
@@ -30,9 +31,10 @@
  * P3.
  *
  * In place. Before a slot is written again it was made odd (P5), and a later fence P6 and scan did not find it leased.
- * If L3 comes before that P6, the scan sees the lease, or sees that it has ended (L5), after which nothing is read any
+ * If L3 comes before that P6, the scan sees the lease, or sees that it has ended (L6), after which nothing is read any
  * more. If P6 comes before L3, L4 sees the odd value or a later generation, and the lease is given back without a look
- * at the slot.
+ * at the slot. A session that ends loses its leases, perhaps unknown to its reader; but bytes of a later generation
+ * imply P9, whose value is another odd one than P5's, and L5 sees it.
  *
  * There is always a slot. A slot that is odd and leased is condemned: it stays odd, so no new lease on it lasts, and it
  * is the next to be used when its lease has ended. Lease words count only up to the quotas granted, whose sum is Q;
@@ -71,9 +73,11 @@ struct netipc_ring {
     /* Odd slots that a scan found leased, in no order. */
     uint16_t condemned[NETIPC_SLOTS_MOST];
     uint32_t condemned_count;
+    bool condemned_are_leased; /* all of them, when last looked at */
     struct netipc_leases leases;
     struct netipc_ring_totals {
-        uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved, condemned;
+        uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved;
+        uint64_t condemned; /* slots set aside beyond the first of a publication */
     } totals;
 };
 

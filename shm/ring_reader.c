@@ -178,15 +178,14 @@ netipc_status netipc_ring_find(const struct netipc_region_view *view, uint64_t g
 
 void netipc_ring_release(netipc_atomic_u64 *lease)
 {
-    netipc_store(lease, 0, release); /* L5, pairs with S5 of session_table.c */
+    netipc_store(lease, 0, release); /* L6, pairs with S5 of session_table.c */
 }
 
-bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot,
-                       bool protected)
+bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot)
 {
-    netipc_fence(acquire); /* what was read in place comes before this load */
+    netipc_fence(acquire); /* L5, pairs with P9: bytes of a later generation imply the mark that this load then sees */
     uint64_t seq = netipc_load(&view->slots[snapshot->slot].seq, relaxed);
-    return seq == snapshot->generation * 2 || (protected && seq == snapshot->generation * 2 + 1);
+    return (seq & ~UINT64_C(1)) == snapshot->generation * 2; /* whole, or only set aside */
 }
 
 static int compare_generations(const void *a, const void *b)

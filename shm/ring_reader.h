@@ -48,13 +48,8 @@ netipc_status netipc_ring_find(const struct netipc_region_view *view, uint64_t g
 
 void netipc_ring_release(netipc_atomic_u64 *lease);
 
-/*
- * Whether a slot has held what was acquired until now. protected: the session, or the region, was such that the
- * publisher honours the lease: then the slot may be condemned (odd, and not written). Without, only an unchanged seq is
- * proof.
- */
-bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot,
-                       bool protected);
+/* Whether a slot has held what was acquired until now, whatever has become of the lease. */
+bool netipc_ring_still(const struct netipc_region_view *view, const struct netipc_ring_snapshot *snapshot);
 
 /* The generations that can be read now, ascending: at most capacity of them, the latest ones. Returns their number. */
 uint32_t netipc_ring_history(const struct netipc_region_view *view, uint64_t *generations, uint32_t capacity);

@@ -54,7 +54,7 @@ void netipc_session_table_grant(struct netipc_session_table *table, uint32_t ind
     netipc_store(&table->entries[index].grant, ordinal << 16 | quota, relaxed);
 }
 
-/* S5, pairs with L5 of ring_reader.h: what the reader did with the slot comes before what the publisher does with it */
+/* S5, pairs with L6 of ring_reader.h: what the reader did with the slot comes before what the publisher does with it */
 static void collect_leases(const struct netipc_session_entry *entry, struct netipc_session_line *line,
                            struct netipc_leases *leases)
 {
@@ -64,7 +64,7 @@ static void collect_leases(const struct netipc_session_entry *entry, struct neti
     uint32_t quota = grant & 0xffffu;
     for (uint32_t i = 0; i < quota; i++) {
         /* Hostile: loaded once, and used only if it names a slot of this region. */
-        uint64_t word = netipc_load(&line->leases[i], acquire);
+        uint64_t word = netipc_load(netipc_line_lease(line, i), acquire);
         uint32_t slot = (uint32_t)(word & 0xffffu) - 1u;
         if (word >> 16 == leases->ordinal && slot < leases->slot_count)
             leases->leased[slot / 64] |= UINT64_C(1) << (slot % 64);
@@ -74,7 +74,7 @@ static void collect_leases(const struct netipc_session_entry *entry, struct neti
 /* The peer can write anything into its line at any time; all that it can get is one wake-up call of its own. */
 static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint64_t *saved)
 {
-    if ((netipc_load(&line->wake, relaxed) & 1u) == 0) {
+    if ((netipc_load(netipc_line_wake(line), relaxed) & 1u) == 0) {
         (*saved)++;
         return;
     }
@@ -82,8 +82,8 @@ static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint
      * expect: who is about to sleep finds it changed. One is woken, and wakes the others of its process: a peer that
      * parks thousands of threads there must not make the publisher wait for them. If killed between the two: the
      * sleepers learn of the death within their grace. */
-    netipc_fetch_add(&line->wake, 1u, relaxed);
-    netipc_os_wake_one(&line->wake);
+    netipc_fetch_add(netipc_line_wake(line), 1u, relaxed);
+    netipc_os_wake_one(netipc_line_wake(line));
     (*sent)++;
 }
 
@@ -92,9 +92,9 @@ static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint
 static void mark_doorbell(struct netipc_session_table *table, struct netipc_session_entry *entry,
                           struct netipc_session_line *line)
 {
-    if ((netipc_load(&line->doorbell, relaxed) & 1u) == 0)
+    if ((netipc_load(netipc_line_doorbell(line), relaxed) & 1u) == 0)
         return;
-    netipc_fetch_add(&line->doorbell, 1u, relaxed);
+    netipc_fetch_add(netipc_line_doorbell(line), 1u, relaxed);
     netipc_store(&entry->rung, 1, relaxed);
     netipc_store(&table->rung, 1, release); /* pairs with the exchange of the control thread */
 }

@@ -16,8 +16,9 @@
  * threads of a session may wait: the publisher wakes one, since a peer that parks thousands of threads on its word must
  * not make it wait for them, and who was woken wakes the others.
  *
- * An abort: aborted ← 1, fence, wake ← wake + 2, wake up; a waiter looks at aborted between W2 and W4. The sum keeps
- * bit 0, so that the publisher's wake-up of other waiters is not lost.
+ * Interrupts: news ← news + 1, fence, wake ← wake + 2, wake all; a waiter looks at news between W2 and W4. The sum
+ * keeps bit 0, so that the publisher's wake-up of other waiters is not lost. What the news is (an abort, another region
+ * to wait for) is the caller's affair.
  *
  * If the publisher is killed before its wake-up, W4 ends after sleep_ns (the grace) and the caller looks after it.
  * If the waiter is killed: its bit costs the publisher one wake-up call.
@@ -28,20 +29,23 @@
 #include <stdbool.h>
 
 enum netipc_wait_end {
-    NETIPC_WAIT_CHANGED, /* another generation (but 0, which is nothing), or CLOSED or SUPERSEDED */
-    NETIPC_WAIT_ABORTED,
-    NETIPC_WAIT_ELAPSED /* spin_ns, then sleep_ns; or woken for no reason that still holds */
+    NETIPC_WAIT_CHANGED,     /* another generation (but 0, which is nothing), or CLOSED or SUPERSEDED */
+    NETIPC_WAIT_INTERRUPTED, /* the news word has moved on */
+    NETIPC_WAIT_ELAPSED      /* spin_ns, then sleep_ns; or woken for no reason that still holds */
 };
 
-/*
- * others: how many further threads may wait on this line; it changes. latest: the hot word. generation: what has been
- * seen. line: the session's, writable. aborted: non-zero ends the wait. *slept tells whether it went to sleep. sleep_ns
- * of 0: spin only.
- */
-enum netipc_wait_end netipc_wait_for_change(const netipc_atomic_u64 *latest, uint64_t generation,
-                                            struct netipc_session_line *line, const netipc_atomic_u32 *aborted,
-                                            uint64_t spin_ns, uint64_t sleep_ns, const netipc_atomic_u32 *others,
-                                            bool *slept);
+struct netipc_wait {
+    const netipc_atomic_u64 *latest;  /* the hot word */
+    uint64_t generation;              /* what has been seen of it */
+    struct netipc_session_line *line; /* the session's, writable */
+    const netipc_atomic_u32 *news;    /* ends the wait when it is not expected_news */
+    uint32_t expected_news;
+    const netipc_atomic_u32 *others; /* how many further threads may wait on this line; it changes */
+    uint64_t spin_ns, sleep_ns;      /* sleep_ns of 0: spin only */
+};
+
+/* *slept tells whether it went to sleep. */
+enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, bool *slept);
 
 /* Ends the sleep of every thread that waits on line. Async-signal-safe. */
 void netipc_wait_interrupt(struct netipc_session_line *line);

@@ -54,10 +54,10 @@ typedef struct netipc_publisher_config {
     const uint32_t *allowed_uids;
     uint32_t allowed_uid_count; /* 0 to 1024 */
 
-    uint32_t slots;        /* NETIPC_SLOTS_MIN to NETIPC_SLOTS_MAX; default 4 */
-    uint32_t history;      /* generations behind the latest that are kept whatever subscribers lease; 0 to
-                            * slots - 2; default 0. What is left, slots - 2 - history, are lease words for
-                            * subscribers, first come, first served. */
+    uint32_t slots;        /* NETIPC_SLOTS_MIN to NETIPC_SLOTS_MAX; default 8 */
+    uint32_t history;      /* generations behind the latest that are kept whatever subscribers lease, which is also how
+                            * many publications a copying read survives; 0 to slots - 2; default 2. What is left,
+                            * slots - 2 - history, are lease words for subscribers, first come, first served */
     uint64_t capacity;     /* bytes a slot holds at first; 1 to 2^40; default 65,536 */
     uint64_t ceiling;      /* largest size of a region, in bytes; default 1 GiB */
     uint32_t max_sessions; /* 1 to NETIPC_SESSIONS_MAX; default 256; the next one is told "busy" */

@@ -60,8 +60,8 @@ typedef enum netipc_publisher_state {
 
 typedef struct netipc_subscriber_config {
     uint32_t size;   /* sizeof(netipc_subscriber_config), set by _init */
-    uint32_t leases; /* lease words to ask for, one a reader (reader.h) that holds snapshots in place; 0 to 31;
-                      * default 1 */
+    uint32_t leases; /* lease words to ask for, one a reader (reader.h) that holds snapshots in place; 0 to 28;
+                      * default 0 */
 
     const char *run_dir; /* as the publisher's; copied */
     const char *service; /* as the publisher's; copied */
@@ -208,6 +208,7 @@ typedef struct netipc_subscriber_info {
     uint32_t schema_version;
     uint32_t leases;       /* lease words granted in the region at hand */
     uint32_t last_error;   /* netipc_status of the last refresh that failed; 0: none */
+    uint32_t reserved;     /* 0 */
     uint64_t connects;     /* attempts */
     uint64_t attaches;     /* regions mapped */
     uint64_t reads;        /* whole snapshots delivered */

@@ -92,7 +92,7 @@ static void of_many_threads_parked_on_one_wake_word_a_publication_wakes_one(void
     unsigned char *page = mmap(NULL, given.offer.page_size, PROT_READ | PROT_WRITE, MAP_SHARED, given.page, 0);
     assert_ptr_not_equal(page, MAP_FAILED);
     assert_true(raw_confirm(session, &given));
-    wake = &((struct netipc_session_line *)(void *)(page + given.offer.line_offset))->wake;
+    wake = netipc_line_wake((struct netipc_session_line *)(void *)(page + given.offer.line_offset));
 
     pthread_t threads[PARKED];
     for (int i = 0; i < PARKED; i++)

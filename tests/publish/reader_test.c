@@ -419,7 +419,7 @@ static void sleeping_readers_are_told_of_the_close_and_do_not_run_hot(void **sta
     expect_slow_turns(NETIPC_CLOSED, 1);
     assert_int_equal(netipc_reader_wait(readers[0], 0, FOR_EVER), NETIPC_OK);
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_NOT_FOUND);
-    expect_slow_turns(NETIPC_DISCONNECTED, 1);
+    expect_slow_turns(NETIPC_CLOSED, 1);
     assert_int_equal(read_by(0, 1), NETIPC_OK);
 }
 

@@ -57,6 +57,7 @@ netipc_subscriber_config service_subscriber_config(void)
     config.run_dir = service_dir;
     config.service = SERVICE_NAME;
     config.connect_timeout_ns = patience_ns(30);
+    config.leases = 1;
     return config;
 }
 

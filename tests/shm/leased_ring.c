@@ -32,7 +32,7 @@ void unmake_leased_ring(struct leased_ring *leased)
 netipc_atomic_u64 *lease_word_of(struct leased_ring *leased, uint32_t index)
 {
     assert_true(index < leased->quota);
-    return &leased->lines[index / NETIPC_SESSION_LEASES].leases[index % NETIPC_SESSION_LEASES];
+    return netipc_line_lease(&leased->lines[index / NETIPC_SESSION_LEASES], index % NETIPC_SESSION_LEASES);
 }
 
 void publish_roughly(struct leased_ring *leased)

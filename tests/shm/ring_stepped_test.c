@@ -278,18 +278,18 @@ static bool lease_at_a_stop(struct stepped_leases *all, uint32_t hold_stops, uin
         struct stepped_lease *lease = &all->leases[i];
         if (lease->data != NULL) {
             if (!pattern_is(lease->data, STEPPED_LENGTH, lease->snapshot.generation) ||
-                !netipc_ring_still(all->view, &lease->snapshot, true))
+                !netipc_ring_still(all->view, &lease->snapshot))
                 return false;
-            all->condemned += !netipc_ring_still(all->view, &lease->snapshot, false);
+            all->condemned += netipc_load(&all->view->slots[lease->snapshot.slot].seq, relaxed) % 2 != 0;
             if (lease->stops_left-- == 0) {
-                netipc_ring_release(&all->line->leases[i]);
+                netipc_ring_release(netipc_line_lease(all->line, i));
                 lease->data = NULL;
                 all->given_back++;
             }
         } else if (random >> i * 8 & 1) {
             uint64_t latest = netipc_hot_generation(netipc_load(&all->view->header->latest, relaxed));
             uint64_t back = (random >> 40) % SLOTS;
-            netipc_status status = netipc_ring_acquire(all->view, &all->line->leases[i],
+            netipc_status status = netipc_ring_acquire(all->view, netipc_line_lease(all->line, i),
                                                        back == 0 || back >= latest ? NETIPC_LATEST : latest - back,
                                                        &lease->data, &lease->snapshot);
             if (status != NETIPC_OK && status != NETIPC_EXPIRED)
@@ -362,14 +362,15 @@ static _Noreturn void lease_under_observation(struct stepped *stepped, int regio
     for (;;) {
         struct netipc_ring_snapshot snapshot;
         const unsigned char *data;
-        netipc_status status = netipc_ring_acquire(&view, &stepped->line.leases[0], NETIPC_LATEST, &data, &snapshot);
+        netipc_status status =
+            netipc_ring_acquire(&view, netipc_line_lease(&stepped->line, 0), NETIPC_LATEST, &data, &snapshot);
         atomic_fetch_add(&stepped->retries, snapshot.retries);
         if (status == NETIPC_OK) {
             atomic_fetch_add(&stepped->whole, 1);
             if (snapshot.length != STEPPED_LENGTH || !pattern_is(data, STEPPED_LENGTH, snapshot.generation) ||
-                !netipc_ring_still(&view, &snapshot, true))
+                !netipc_ring_still(&view, &snapshot))
                 atomic_fetch_add(&stepped->torn, 1);
-            netipc_ring_release(&stepped->line.leases[0]);
+            netipc_ring_release(netipc_line_lease(&stepped->line, 0));
         } else if (status != NETIPC_OVERRUN) {
             atomic_fetch_add(&stepped->torn, 1);
         }

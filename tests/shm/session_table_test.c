@@ -28,12 +28,12 @@ static void a_scan_wakes_those_that_sleep_and_counts_the_others(void **state)
     assert_true(sent == 0 && saved == 0);
     netipc_session_table_insert(&table, 3, &lines[3]);
     netipc_session_table_insert(&table, 7, &lines[7]);
-    netipc_store(&lines[7].wake, 1, relaxed);
-    netipc_store(&lines[5].wake, 1, relaxed); /* not listed */
+    netipc_store(netipc_line_wake(&lines[7]), 1, relaxed);
+    netipc_store(netipc_line_wake(&lines[5]), 1, relaxed); /* not listed */
     netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 1 && saved == 1);
-    assert_int_equal(netipc_load(&lines[7].wake, relaxed), 2);
-    assert_int_equal(netipc_load(&lines[5].wake, relaxed), 1);
+    assert_int_equal(netipc_load(netipc_line_wake(&lines[7]), relaxed), 2);
+    assert_int_equal(netipc_load(netipc_line_wake(&lines[5]), relaxed), 1);
     netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 1 && saved == 3);
     netipc_session_table_close(&table);
@@ -57,7 +57,7 @@ static void a_removed_session_is_not_scanned_and_the_list_shrinks(void **state)
     uint64_t sent = 0, saved = 0;
     struct netipc_leases leases = {.ordinal = 1, .slot_count = 4};
     for (uint32_t i = 0; i < CAPACITY; i++)
-        netipc_store(&lines[i].wake, 1, relaxed);
+        netipc_store(netipc_line_wake(&lines[i]), 1, relaxed);
     netipc_session_table_scan(&table, &leases, &sent, &saved);
     assert_true(sent == 4 && saved == 0);
     netipc_session_table_insert(&table, 15, &lines[15]);
@@ -128,7 +128,7 @@ static void a_line_is_used_by_no_scan_once_it_is_quiet(void **state)
         void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         assert_ptr_not_equal(page, MAP_FAILED);
         lines[index] = page;
-        netipc_store(&lines[index]->wake, (uint32_t)(random >> 40), relaxed); /* half of them sleep */
+        netipc_store(netipc_line_wake(lines[index]), (uint32_t)(random >> 40), relaxed); /* half of them sleep */
         netipc_session_table_insert(&table, index, lines[index]);
     }
     netipc_store(&scanner.stop, 1, relaxed);
@@ -156,12 +156,19 @@ static void *sleep_and_see(void *context)
     struct sleeper *sleeper = context;
     const netipc_atomic_u32 nobody = 0;
     for (uint64_t generation = 0; generation < TURNS;) {
+        const struct netipc_wait wait = {
+            .latest = &sleeper->latest,
+            .generation = generation,
+            .line = &sleeper->line,
+            .news = &sleeper->aborted,
+            .others = &nobody,
+            .sleep_ns = UINT64_C(20000000000),
+        };
         bool slept;
-        enum netipc_wait_end end = netipc_wait_for_change(&sleeper->latest, generation, &sleeper->line,
-                                                          &sleeper->aborted, 0, UINT64_C(20000000000), &nobody, &slept);
+        enum netipc_wait_end end = netipc_wait_for_change(&wait, &slept);
         if (end == NETIPC_WAIT_CHANGED)
             generation = netipc_hot_generation(netipc_load(&sleeper->latest, acquire));
-        else if (end == NETIPC_WAIT_ABORTED)
+        else if (end == NETIPC_WAIT_INTERRUPTED)
             break;
         netipc_store(&sleeper->seen, generation, release);
     }
