@@ -228,7 +228,7 @@ static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(vo
 
 /* --- leases --- */
 
-enum { QUOTA = SLOTS - 2, LEASED_PUBLICATIONS = 40, LEASE_STEPS = 200000 };
+enum { QUOTA = SLOTS - 2, LEASED_PUBLICATIONS = 40, LEASE_STEPS = 100000 };
 
 /* The ring honours the leases in stepped->line. */
 static void make_ring_with_leases(struct made_ring *made, struct stepped *stepped)
@@ -400,11 +400,16 @@ static void a_reader_stopped_at_any_instruction_of_a_lease_sees_no_byte_change(v
         skip();
     }
     bool good = true;
-    uint64_t random = 1;
-    for (uint32_t budget = 0; good && budget < LEASE_STEPS; budget++) {
+    uint64_t random = 1, whole_lease = 0; /* in instructions, which sanitizers multiply */
+    for (unsigned reads = 0; good && reads < 2; reads = atomic_load(&stepped->reads)) {
+        whole_lease += reads == 1;
+        good = step(pid);
+    }
+    uint64_t budget = whole_lease * 20 > LEASE_STEPS ? whole_lease * 20 : LEASE_STEPS;
+    for (; good && budget > 0; budget--) {
         good = step(pid);
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        if (random >> 60 != 0)
+        if ((random >> 40) % (whole_lease / 24 + 1) != 0)
             continue;
         for (uint64_t i = 0; i < (random >> 20) % (SLOTS + 2); i++)
             publish_over_other_bytes(&made);
