@@ -237,6 +237,23 @@ static void generations_are_listed_and_read_by_their_numbers(void **state)
     }
 }
 
+static void what_a_reader_counted_outlasts_it(void **state)
+{
+    (void)state;
+    netipc_subscriber_info info = {.size = sizeof info};
+    open_all();
+    service_publish(publisher, 100, 1);
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(read_by(i, 1), NETIPC_OK);
+    close_readers();
+    assert_int_equal(netipc_subscriber_status(subscriber, &info), NETIPC_OK);
+    assert_int_equal(info.reads, READERS);
+    open_readers(1);
+    assert_int_equal(read_by(0, 1), NETIPC_OK);
+    assert_int_equal(netipc_subscriber_status(subscriber, &info), NETIPC_OK);
+    assert_int_equal(info.reads, READERS + 1);
+}
+
 /* --- mappings --- */
 
 static void a_region_stays_mapped_as_long_as_somebody_looks_at_it(void **state)
@@ -574,6 +591,7 @@ int main(void)
         reading(a_reader_without_a_lease_is_told_so_and_reads_by_copy),
         reading(a_subscriber_that_asks_for_no_lease_gets_none),
         reading(generations_are_listed_and_read_by_their_numbers),
+        reading(what_a_reader_counted_outlasts_it),
         reading(a_region_stays_mapped_as_long_as_somebody_looks_at_it),
         reading(closing_a_reader_ends_its_view),
         reading(one_publication_wakes_all_readers),
