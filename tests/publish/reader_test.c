@@ -465,6 +465,35 @@ static void sleeping_readers_are_told_of_the_death_and_do_not_run_hot(void **sta
     assert_int_equal(netipc_reader_release(readers[0]), NETIPC_OK);
 }
 
+static void a_refresh_that_brings_something_ends_the_sleep_of_who_came_too_late(void **state)
+{
+    (void)state;
+    struct waiter waiter;
+    netipc_subscriber_config config = service_subscriber_config();
+    config.reconnect_ns = patience_ns(3600);
+    open_publisher(SLOTS, 1);
+    assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
+    open_readers(1);
+    put_to_sleep(&waiter, readers[0], 0); /* before there has been a session */
+    service_publish(publisher, 10, 1);
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    assert_int_equal(woken(&waiter), NETIPC_OK);
+
+    service_publish(publisher, 10000, 2);
+    put_to_sleep(&waiter, readers[0], 1); /* replaced by now */
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    assert_int_equal(woken(&waiter), NETIPC_OK);
+    assert_int_equal(read_by(0, 2), NETIPC_OK);
+
+    netipc_publisher_close(publisher);
+    put_to_sleep(&waiter, readers[0], 2);
+    open_publisher(SLOTS, 1);
+    service_publish(publisher, 20, 1);
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    assert_int_equal(woken(&waiter), NETIPC_OK);
+    assert_int_equal(read_by(0, 1), NETIPC_OK);
+}
+
 static void an_equal_generation_of_a_new_publisher_is_news_to_each_reader_once(void **state)
 {
     (void)state;
@@ -600,6 +629,7 @@ int main(void)
         reading(sleeping_readers_are_told_of_a_growth_and_do_not_run_hot),
         reading(sleeping_readers_are_told_of_the_close_and_do_not_run_hot),
         reading(sleeping_readers_are_told_of_the_death_and_do_not_run_hot),
+        reading(a_refresh_that_brings_something_ends_the_sleep_of_who_came_too_late),
         reading(an_equal_generation_of_a_new_publisher_is_news_to_each_reader_once),
         reading(a_child_is_told_so_and_its_close_ends_no_view_of_the_parent),
         reading(readers_come_and_go_beside_growth),
