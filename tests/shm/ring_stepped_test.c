@@ -228,7 +228,7 @@ static void a_reader_stopped_at_any_instruction_delivers_whole_snapshots_only(vo
 
 /* --- leases --- */
 
-enum { QUOTA = SLOTS - 2, LEASED_PUBLICATIONS = 40, LEASE_STEPS = 100000 };
+enum { QUOTA = SLOTS - 2, LEASED_PUBLICATIONS = 20, LEASE_STEPS = 100000 };
 
 /* The ring honours the leases in stepped->line. */
 static void make_ring_with_leases(struct made_ring *made, struct stepped *stepped)
@@ -405,7 +405,7 @@ static void a_reader_stopped_at_any_instruction_of_a_lease_sees_no_byte_change(v
         whole_lease += reads == 1;
         good = step(pid);
     }
-    uint64_t budget = whole_lease * 20 > LEASE_STEPS ? whole_lease * 20 : LEASE_STEPS;
+    uint64_t budget = whole_lease * 12 > LEASE_STEPS ? whole_lease * 12 : LEASE_STEPS;
     for (; good && budget > 0; budget--) {
         good = step(pid);
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
