@@ -527,8 +527,8 @@ static void sum_totals(netipc_subscriber *subscriber, struct netipc_read_totals 
 {
     memset(sum, 0, sizeof *sum);
     netipc_add_totals(sum, &subscriber->own.totals);
-    netipc_add_totals(sum, &subscriber->closed_totals);
     pthread_mutex_lock(&subscriber->readers_lock);
+    netipc_add_totals(sum, &subscriber->closed_totals);
     for (const netipc_reader *reader = subscriber->readers; reader != NULL; reader = reader->next)
         netipc_add_totals(sum, &reader->totals);
     pthread_mutex_unlock(&subscriber->readers_lock);
