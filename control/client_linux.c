@@ -20,6 +20,7 @@ enum {
     BACKLOG_RETRY_MS = 10,
     DEATH_NS = 100000000,
     NEWS_A_LOOK = 64,       /* a correct publisher sends one or two */
+    NEWS_A_QUEUE = 1024,    /* more than a socket holds */
     OFFERED_PAYLOAD = 4096, /* ceilings that existing peers offer by default */
     OFFERED_ITEMS = 16
 };
@@ -32,14 +33,25 @@ bool netipc_client_alive(int socket, int pidfd)
     return (polled[0].revents & (POLLHUP | POLLERR)) == 0 && polled[1].revents == 0;
 }
 
-static void poll_session(struct netipc_client *client, int operation)
+static netipc_status poll_session(struct netipc_client *client)
 {
     const int fds[] = {client->socket, client->peer.pidfd};
     for (size_t i = 0; client->poll >= 0 && i < 2; i++) {
         struct epoll_event event = {.events = EPOLLIN};
-        if (fds[i] >= 0)
-            epoll_ctl(client->poll, operation, fds[i], &event);
+        if (fds[i] >= 0 && epoll_ctl(client->poll, EPOLL_CTL_ADD, fds[i], &event) < 0)
+            return netipc_fail_errno(errno, "watch the session");
     }
+    return NETIPC_OK;
+}
+
+static void stop_polling(struct netipc_client *client)
+{
+    if (client->poll < 0)
+        return;
+    if (client->socket >= 0)
+        epoll_ctl(client->poll, EPOLL_CTL_DEL, client->socket, NULL);
+    if (client->peer.pidfd >= 0)
+        epoll_ctl(client->poll, EPOLL_CTL_DEL, client->peer.pidfd, NULL);
 }
 
 netipc_status netipc_client_open_poll(struct netipc_client *client)
@@ -49,8 +61,12 @@ netipc_status netipc_client_open_poll(struct netipc_client *client)
     client->poll = epoll_create1(EPOLL_CLOEXEC);
     if (client->poll < 0)
         return netipc_fail_errno(errno, "make an epoll descriptor");
-    poll_session(client, EPOLL_CTL_ADD);
-    return NETIPC_OK;
+    netipc_status status = poll_session(client);
+    if (status != NETIPC_OK) {
+        close(client->poll);
+        client->poll = -1;
+    }
+    return status;
 }
 
 void netipc_client_init(struct netipc_client *client)
@@ -61,7 +77,7 @@ void netipc_client_init(struct netipc_client *client)
 void netipc_client_disconnect(struct netipc_client *client, bool forked)
 {
     if (!forked)
-        poll_session(client, EPOLL_CTL_DEL);
+        stop_polling(client);
     /* Children forked meanwhile may hold the socket open for long: the session ends here all the same. */
     if (client->socket >= 0 && !forked)
         shutdown(client->socket, SHUT_RDWR);
@@ -314,10 +330,10 @@ netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadl
         status = identify(client, address.sun_path, &file);
     if (status == NETIPC_OK)
         status = shake_hands(client, deadline_ns);
+    if (status == NETIPC_OK)
+        status = poll_session(client);
     if (status != NETIPC_OK)
         netipc_client_disconnect(client, false);
-    else
-        poll_session(client, EPOLL_CTL_ADD);
     return status;
 }
 
@@ -333,7 +349,7 @@ static bool is_old_news(const struct netipc_envelope *envelope, size_t length)
 /* The next message that is neither news that the ATTACH under way makes old, nor an answer. */
 static netipc_status receive_answer(struct netipc_client *client, uint64_t deadline_ns, struct received *received)
 {
-    for (int notes = 0; notes < NEWS_A_LOOK; notes++) {
+    for (int notes = 0; notes < NEWS_A_QUEUE; notes++) {
         netipc_status status = receive_control(client, deadline_ns, received);
         if (status != NETIPC_OK)
             return status;

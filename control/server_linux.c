@@ -135,7 +135,7 @@ static void on_wake(struct netipc_server *server)
     pthread_mutex_unlock(&server->offer_lock);
     bool rung = netipc_session_table_take_rung(server->table);
     for (struct netipc_session *session = server->sessions; session != NULL; session = session->next) {
-        if (session->have_ordinal != 0 && session->have_ordinal < newest)
+        if (session->have_ordinal != 0 && session->have_ordinal < newest && session->told_ordinal < newest)
             netipc_session_tell_superseded(server, session);
         if (rung && session->listed && session->state != NETIPC_SESSION_ENDED &&
             netipc_session_table_take_doorbell(server->table, session->index))

@@ -74,6 +74,7 @@ struct netipc_session {
     uint64_t offered_ordinal;
     bool descriptors_sent;
     uint64_t have_ordinal;             /* 0: not attached */
+    uint64_t told_ordinal;             /* the newest region that SUPERSEDED has told of */
     bool superseded_due, doorbell_due; /* notes that wait for room */
     struct netipc_session_page page;
     bool listed; /* its line is in the table */

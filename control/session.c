@@ -297,15 +297,16 @@ void netipc_session_tell_superseded(struct netipc_server *server, struct netipc_
         return;
     session->superseded_due = false;
     pthread_mutex_lock(&server->offer_lock);
-    uint64_t newest = server->offer.ordinal;
+    session->told_ordinal = server->offer.ordinal;
     pthread_mutex_unlock(&server->offer_lock);
-    answer_note(server, session, NETIPC_OP_SUPERSEDED, 0, newest);
+    answer_note(server, session, NETIPC_OP_SUPERSEDED, 0, session->told_ordinal);
 }
 
 void netipc_session_tell_doorbell(struct netipc_server *server, struct netipc_session *session)
 {
+    /* What it has not taken yet wakes it as well: one at most is under way, however often it arms. */
     session->doorbell_due = session->pending_length > 0;
-    if (!session->doorbell_due)
+    if (!session->doorbell_due && netipc_packet_all_received(session->socket))
         answer_note(server, session, NETIPC_OP_DOORBELL, 0, session->have_ordinal);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publish/subscriber_state.h"
+#include "shm/checked.h"
 #include "shm/detail.h"
 #include "shm/wait.h"
 
@@ -14,8 +15,9 @@ struct round {
     netipc_reader *reader;
     struct netipc_attachment *attachment; /* NULL: never attached */
     uint64_t seen;                        /* of the incarnation at hand */
-    uint32_t news;
+    uint32_t news, aborts;                /* as they were when the round, and the wait, began */
     uint64_t spin_ns, left_ns;
+    uint64_t deadline_ns; /* of the whole wait */
 };
 
 static bool is_owner(const netipc_reader *reader)
@@ -101,11 +103,14 @@ static void pause_for_news(netipc_subscriber *subscriber, uint32_t news, uint64_
 static netipc_status report_end(const struct round *round, netipc_status end)
 {
     netipc_subscriber *subscriber = round->reader->subscriber;
-    uint64_t since = netipc_os_monotonic_ns() - subscriber->connected_ns;
+    /* What the end of the session itself has told is no news here; an abort is, and it is looked for afterwards. */
+    uint32_t news = netipc_load(&subscriber->news, acquire);
+    if (netipc_load(&subscriber->aborts, acquire) != round->aborts)
+        return NETIPC_ABORTED;
+    uint64_t now = netipc_os_monotonic_ns(), since = now - subscriber->connected_ns;
     uint64_t pause = since < subscriber->reconnect_ns ? subscriber->reconnect_ns - since : 0;
-    /* What the end of the session itself has told is no news here. */
-    pause_for_news(subscriber, netipc_load(&subscriber->news, acquire),
-                   pause < round->left_ns ? pause : round->left_ns);
+    uint64_t left = now < round->deadline_ns ? round->deadline_ns - now : 0;
+    pause_for_news(subscriber, news, pause < left ? pause : left);
     return end;
 }
 
@@ -135,8 +140,8 @@ static netipc_status look_after_publisher(const struct round *round)
     if (is_owner(round->reader)) {
         bool move;
         netipc_status status = netipc_subscriber_look(subscriber, &move);
-        if (status != NETIPC_OK)
-            return report_end(round, status);
+        if (status != NETIPC_OK) /* it may have published before it went */
+            return newer(round->reader, round->attachment, round->seen) ? NETIPC_OK : report_end(round, status);
         return move ? ended(subscriber, NETIPC_SUPERSEDED) : NETIPC_UNCHANGED;
     }
     pthread_mutex_lock(&subscriber->session_lock);
@@ -146,6 +151,8 @@ static netipc_status look_after_publisher(const struct round *round)
     pthread_mutex_unlock(&subscriber->session_lock);
     if (alive || !open) /* without a session the standing state says what is so */
         return NETIPC_UNCHANGED;
+    if (newer(round->reader, round->attachment, round->seen))
+        return NETIPC_OK;
     return ended(subscriber, dead ? NETIPC_GONE : NETIPC_DISCONNECTED);
 }
 
@@ -179,7 +186,9 @@ static netipc_status sleep_alone(const struct round *round, netipc_status standi
     uint64_t due = subscriber->reconnect_ns - *alone_ns, start = netipc_os_monotonic_ns();
     pause_for_news(subscriber, round->news, due < round->left_ns ? due : round->left_ns);
     *alone_ns += netipc_os_monotonic_ns() - start;
-    return *alone_ns >= subscriber->reconnect_ns ? ended(subscriber, standing) : NETIPC_UNCHANGED;
+    if (*alone_ns >= subscriber->reconnect_ns || netipc_load(&subscriber->news, acquire) == round->news)
+        return ended(subscriber, standing);
+    return NETIPC_UNCHANGED;
 }
 
 netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns)
@@ -190,6 +199,8 @@ netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation
     if (aborts % 2 != 0)
         return aborted();
     uint64_t start = netipc_os_monotonic_ns(), alone_ns = 0;
+    round.aborts = aborts;
+    round.deadline_ns = netipc_add_saturating(start, timeout_ns);
     bool was_attached = false;
     for (uint64_t elapsed = 0; elapsed <= timeout_ns; elapsed = netipc_os_monotonic_ns() - start) {
         round.left_ns = timeout_ns - elapsed;
@@ -226,8 +237,11 @@ netipc_status netipc_subscriber_arm(netipc_subscriber *subscriber, uint64_t gene
     netipc_reader *reader = &subscriber->own;
     struct round round = {.reader = reader, .attachment = netipc_reader_pin(subscriber, &reader->reading)};
     round.seen = seen_here(reader, round.attachment, generation);
-    if (!netipc_subscriber_in_session(subscriber)) {
-        status = newer(reader, round.attachment, round.seen) ? NETIPC_OK : ended(subscriber, NETIPC_DISCONNECTED);
+    round.aborts = netipc_load(&subscriber->aborts, acquire);
+    if (newer(reader, round.attachment, round.seen)) {
+        status = NETIPC_OK;
+    } else if (!netipc_subscriber_in_session(subscriber)) {
+        status = ended(subscriber, NETIPC_DISCONNECTED);
     } else {
         /* As a waiter does: see wait.h. */
         netipc_fetch_or(netipc_line_doorbell(round.attachment->session->line), 1u, relaxed); /* W1 */

@@ -443,8 +443,16 @@ static bool latest_is_new(netipc_subscriber *subscriber)
         return false;
     subscriber->seen_generation = generation;
     memcpy(subscriber->seen_incarnation, incarnation, sizeof subscriber->seen_incarnation);
-    memcpy(subscriber->own.known_incarnation, incarnation, sizeof subscriber->own.known_incarnation);
     return true;
+}
+
+/* What the publisher has sent is taken all the same, or an event loop would be woken by it for ever. */
+static netipc_status end_by_abort(netipc_subscriber *subscriber)
+{
+    bool move;
+    if (netipc_subscriber_in_session(subscriber))
+        (void)netipc_subscriber_look(subscriber, &move);
+    return aborted();
 }
 
 netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *changed)
@@ -455,15 +463,17 @@ netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber, int *chan
     if (status != NETIPC_OK)
         return status;
     if (netipc_load(&subscriber->aborts, acquire) % 2 != 0)
-        status = aborted();
+        status = end_by_abort(subscriber);
     else
         status = bring_up_to_date(subscriber);
     if (status != NETIPC_OK)
         subscriber->last_error = status;
     reclaim(subscriber);
     bool is_new = latest_is_new(subscriber);
-    if (changed != NULL)
-        *changed = is_new;
+    if (changed != NULL && is_new) {
+        *changed = 1;
+        netipc_reader_know(&subscriber->own, at_hand(subscriber));
+    }
     return status;
 }
 
@@ -508,6 +518,7 @@ void netipc_subscriber_abort(netipc_subscriber *subscriber)
     tell_news(subscriber);
     /* Who sleeps on the page of a session. When the owner changes that page meanwhile, it interrupts the old page's
      * sleepers itself, and the word added to here is a wake word or a reserved one. */
+    netipc_fence(seq_cst);
     uint32_t offset = netipc_load(&subscriber->line_offset, relaxed);
     netipc_wait_interrupt((struct netipc_session_line *)(void *)((unsigned char *)subscriber->line_window + offset));
     netipc_cancel_fire(subscriber->cancel);
