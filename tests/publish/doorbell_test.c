@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-enum { MANY = SCALED(2000, 400) };
+/* More than a socket holds; and how long a session lasts that takes nothing of what is in its queue. */
+enum { MANY = SCALED(2000, 600), QUEUE_DEADLINE_MS = 1000 };
 
 static netipc_publisher *publisher;
 static netipc_subscriber *first, *second;
@@ -22,7 +23,10 @@ static int setup(void **state)
 {
     if (service_setup(state) != 0)
         return -1;
-    publisher = service_publisher();
+    netipc_publisher_config config = service_publisher_config();
+    config.handshake_timeout_ns = QUEUE_DEADLINE_MS * UINT64_C(1000000);
+    if (netipc_publisher_open(&config, &publisher) != NETIPC_OK)
+        return -1;
     first = service_subscriber();
     second = service_subscriber();
     return 0;
@@ -100,7 +104,10 @@ static void arming_without_end_fills_no_queue(void **state)
     for (int i = 0; i < MANY; i++) {
         netipc_subscriber_arm(first, generation);
         service_publish(publisher, 10, ++generation);
+        usleep(100); /* else one packet would answer many */
     }
+    usleep(QUEUE_DEADLINE_MS * 1500);
+    assert_int_equal(sessions(), 1);
     service_publish(publisher, 1000000, ++generation);
     assert_int_equal(netipc_subscriber_refresh(first, NULL), NETIPC_OK);
     service_expect(first, generation, 1000000, NETIPC_PUBLISHER_LIVE);
@@ -120,6 +127,7 @@ static void doorbells_of_one_are_nothing_to_another_that_is_slow(void **state)
         if (i % 16 == 0)
             assert_int_equal(netipc_subscriber_refresh(second, NULL), NETIPC_OK);
     }
+    usleep(QUEUE_DEADLINE_MS * 1500);
     assert_int_equal(sessions(), 2);
     assert_int_equal(netipc_subscriber_refresh(first, NULL), NETIPC_OK);
     service_expect(first, generation, 10, NETIPC_PUBLISHER_LIVE);
