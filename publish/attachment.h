@@ -11,16 +11,17 @@
  * waits in a list.
  *
  *     reader                                           owner
- *     H1  a ← current                    acquire       O1  current ← new               release  pairs with H1
+ *     H1  a ← current                    relaxed       O1  current ← new               release  pairs with H4
  *     H2  hazard ← a                     relaxed       O2  heavy barrier
  *     H3  light barrier                                O3  hazard = old? keep it       acquire  pairs with H5
- *     H4  current = a? else H1           relaxed
+ *     H4  current = a? else H1           acquire
  *         use a
  *     H5  hazard ← NULL                  release
  *
- * If H3 comes before O2, O3 sees the hazard, or that it has ended. If O2 comes before H3, H4 sees O1. The heavy barrier
- * (Linux: membarrier) interrupts the running threads, so that the light one costs a reader nothing; where the system
- * has no such call, the light one is a fence.
+ * If H3 comes before O2, O3 sees the hazard, or that it has ended. If O2 comes before H3, H4 sees O1. It is H4 that
+ * must acquire: between H1 and H4 the owner may free a and make another attachment at the same address. The heavy
+ * barrier (Linux: membarrier) interrupts the running threads, so that the light one costs a reader nothing; where the
+ * system has no such call, the light one is a fence.
  *
  * Nothing here is shared with other processes: if killed anywhere, the kernel unmaps.
  */

@@ -77,13 +77,13 @@ void netipc_reader_close(netipc_reader *reader)
 struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atomic(struct netipc_attachment *) *hazard)
 {
     for (;;) {
-        struct netipc_attachment *attachment = netipc_load(&subscriber->current, acquire); /* H1 */
+        struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed); /* H1 */
         netipc_store(hazard, attachment, relaxed);                                         /* H2 */
         if (subscriber->light_barrier_is_fence)
             netipc_fence(seq_cst); /* H3 */
         else
             netipc_compiler_fence();
-        if (netipc_load(&subscriber->current, relaxed) == attachment) /* H4 */
+        if (netipc_load(&subscriber->current, acquire) == attachment) /* H4 */
             return attachment;
     }
 }
