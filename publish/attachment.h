@@ -58,6 +58,9 @@ struct netipc_attachment {
     struct netipc_attachment *next;   /* among those that wait to be unmapped */
 };
 
+/* The attachment at hand, and hazard pointers to it. */
+typedef netipc_atomic_pointer(struct netipc_attachment) netipc_atomic_attachment;
+
 /* Maps a received page twice. The publisher seals it afterwards: then no mapping of it can be made any more. */
 netipc_status netipc_session_map_join(int fd, uint64_t bytes, uint32_t line_offset, struct netipc_session_map **map);
 

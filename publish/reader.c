@@ -74,7 +74,7 @@ void netipc_reader_close(netipc_reader *reader)
 }
 
 /* H1 to H4 of attachment.h. NULL: never attached. */
-struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atomic(struct netipc_attachment *) *hazard)
+struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, netipc_atomic_attachment *hazard)
 {
     for (;;) {
         struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed); /* H1 */
@@ -88,7 +88,7 @@ struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atom
     }
 }
 
-void netipc_reader_unpin(_Atomic(struct netipc_attachment *) *hazard)
+void netipc_reader_unpin(netipc_atomic_attachment *hazard)
 {
     netipc_store(hazard, NULL, release); /* H5 */
 }

@@ -23,8 +23,8 @@ struct netipc_read_totals {
 struct netipc_reader {
     netipc_subscriber *subscriber;
     netipc_reader *next;
-    _Atomic(struct netipc_attachment *) reading; /* hazards: see attachment.h */
-    _Atomic(struct netipc_attachment *) viewing;
+    netipc_atomic_attachment reading; /* hazards: see attachment.h */
+    netipc_atomic_attachment viewing;
     uint32_t lease; /* index of its lease word */
     bool leased;    /* the view has a lease; else the region does not change any more */
     struct netipc_ring_snapshot view;
@@ -48,7 +48,7 @@ struct netipc_subscriber {
     netipc_atomic_u32 news; /* counts aborts and changes of session or region; sleepers without a session wait on it */
     int cancel;
 
-    _Atomic(struct netipc_attachment *) current; /* NULL before the first; replaced by the owner */
+    netipc_atomic_attachment current; /* NULL before the first; replaced by the owner */
     bool light_barrier_is_fence;
 
     pthread_mutex_t readers_lock; /* for opening and closing readers, and for going through them */
@@ -81,8 +81,8 @@ netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber);
 
 /* Uses the attachment at hand by one of the reader's hazards (H1 to H4 of attachment.h), and lets go of it (H5). NULL:
  * never attached. */
-struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, _Atomic(struct netipc_attachment *) *hazard);
-void netipc_reader_unpin(_Atomic(struct netipc_attachment *) *hazard);
+struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, netipc_atomic_attachment *hazard);
+void netipc_reader_unpin(netipc_atomic_attachment *hazard);
 
 /* The reader's user is told of a generation of this attachment. */
 void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment);

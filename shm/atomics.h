@@ -11,11 +11,20 @@
  */
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdint.h>
+
+#ifdef NETIPC_MODEL
+
+/* A header that defines all of the below over a model checker's atomics: docs/verification.md. */
+#include NETIPC_MODEL
+
+#else
+
+#include <stdatomic.h>
 
 typedef _Atomic(uint64_t) netipc_atomic_u64;
 typedef _Atomic(uint32_t) netipc_atomic_u32;
+#define netipc_atomic_pointer(type) _Atomic(type *)
 
 static_assert(sizeof(netipc_atomic_u64) == 8, "shared words have fixed widths");
 static_assert(sizeof(netipc_atomic_u32) == 4, "shared words have fixed widths");
@@ -28,5 +37,7 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared 
 #define netipc_exchange(word, value, order) atomic_exchange_explicit((word), (value), memory_order_##order)
 #define netipc_compiler_fence() atomic_signal_fence(memory_order_seq_cst)
 #define netipc_fence(order) atomic_thread_fence(memory_order_##order)
+
+#endif /* NETIPC_MODEL */
 
 #endif

@@ -57,6 +57,11 @@
 #include "shm/region.h"
 #include "shm/session_table.h"
 
+struct netipc_ring_totals {
+    uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved;
+    uint64_t condemned; /* slots set aside beyond the first of a publication */
+};
+
 struct netipc_ring {
     const struct netipc_region *region;
     struct netipc_session_table *sessions;
@@ -75,10 +80,7 @@ struct netipc_ring {
     uint32_t condemned_count;
     bool condemned_are_leased; /* all of them, when last looked at */
     struct netipc_leases leases;
-    struct netipc_ring_totals {
-        uint64_t publications, unchanged, bytes, wakes_sent, wakes_saved;
-        uint64_t condemned; /* slots set aside beyond the first of a publication */
-    } totals;
+    struct netipc_ring_totals totals;
 };
 
 /* Claims the first slot of a new region. generation and totals go on from before. */

@@ -41,7 +41,7 @@ struct netipc_session_table {
 };
 
 struct netipc_session_entry {
-    _Atomic(struct netipc_session_line *) line;
+    netipc_atomic_pointer(struct netipc_session_line) line;
     netipc_atomic_u32 rung;  /* this one; as above */
     netipc_atomic_u64 grant; /* netipc_lease_word(ordinal, quota - 1): how many lease words count, in which region */
 };
