@@ -13,7 +13,7 @@ Installs the missing packages (tools/packages.txt; as root or with sudo), builds
 in build/, build-asan/ and build-tsan/, runs the tests in each, and counts. Tests that need root are marked [root].
 The last line is: N passed, M failed, K skipped
 
-  --long            also the preset release, and everything once more with clang
+  --long            also the preset release, everything once more with clang, and the long runs of the models
   --only PATTERN    only tests whose name matches this regular expression
   --no-lint         without clang-format, clang-tidy and shellcheck
   --no-sanitizers   without the presets asan and tsan
@@ -183,6 +183,7 @@ summary()
 }
 
 groups=(--group build --group test --group demo)
+[ $long = 0 ] || export NETIPC_TEST_LONG=1
 [ $lint = 0 ] || groups+=(--group lint)
 [ $long = 0 ] || groups+=(--group long)
 step 'packages'

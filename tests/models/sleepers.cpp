@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No wake-up is lost: two sleepers of one session, which is inserted while the publisher publishes, see the last
+ * generation and the close; or an interrupt ends every sleep. There are no timeouts: who misses a wake-up sleeps for
+ * ever, which is a deadlock. Who is told of a publication, or of news, sees what was done before it.
+ */
+#include "tests/models/ring.h"
+
+#include "shm/payload_copy.h"
+
+#include "shm/ring_publisher.c"
+#include "shm/ring_reader.c"
+#include "shm/session_table.c"
+#include "shm/wait.c"
+
+typedef rl::var<uint64_t> word;
+
+enum { SLOTS = 4, PUBLICATIONS = 2, PUBLISHER = 0, CONTROL = 1, SLEEPERS = 2 };
+
+void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)
+{
+    (void)bytes, (void)shared, (void)length;
+}
+
+/* interrupts: by another thread, now and then before the last publication. */
+template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>, 2 + SLEEPERS> {
+    model::ring_scene<word, SLOTS> scene;
+    rl::var<uint64_t> done_before[PUBLICATIONS + 1], done_before_news;
+    netipc_atomic_u32 ready, news, reader_count;
+
+    void before()
+    {
+        for (rl::var<uint64_t> &each : done_before)
+            each($) = 0;
+        done_before_news($) = 0;
+        scene.begin();
+    }
+
+    void after()
+    {
+        scene.end();
+    }
+
+    void thread(unsigned index)
+    {
+        if (index == PUBLISHER)
+            publish();
+        else if (index == CONTROL)
+            control();
+        else
+            sleep(index == CONTROL + 1);
+    }
+
+    void publish()
+    {
+        /* An interrupt must not need the publisher. */
+        unsigned publications = interrupts ? rl::rand(PUBLICATIONS + 1) : PUBLICATIONS;
+        for (unsigned i = 1; i <= publications; i++) {
+            model::stretch stretch(2);
+            done_before[i]($) = 1;
+            scene.publish([](word &to, uint64_t value) { to($) = value; });
+        }
+        if (!interrupts) {
+            done_before[0]($) = 1;
+            netipc_ring_end(&scene.ring, NETIPC_REGION_CLOSED);
+        }
+    }
+
+    /* Inserts the session, then tells the subscriber; later it gives it news. */
+    void control()
+    {
+        netipc_session_table_insert(&scene.table, 0, &scene.line);
+        netipc_store(&ready, 1, release);
+        netipc_os_wake_all(&ready);
+        if (interrupts) {
+            done_before_news($) = 1;
+            netipc_fetch_add(&news, 1u, release);
+            netipc_wait_interrupt(&scene.line);
+        }
+    }
+
+    /* What the wait told of: the generation behind the one seen at least, or the close. */
+    bool see(uint64_t *seen)
+    {
+        unsigned told = *seen < PUBLICATIONS ? (unsigned)*seen + 1 : 0;
+        RL_ASSERT(done_before[told]($) == 1);
+        uint64_t hot = netipc_load(&scene.header.latest, relaxed);
+        RL_ASSERT(netipc_hot_generation(hot) > *seen || netipc_hot_ended(hot));
+        *seen = netipc_hot_generation(hot);
+        return !netipc_hot_ended(hot);
+    }
+
+    /* The owner is not counted among the readers. */
+    void sleep(bool owner)
+    {
+        while (netipc_load(&ready, acquire) == 0)
+            netipc_os_wait(&ready, 0, 1);
+        if (!owner)
+            netipc_store(&reader_count, 1, relaxed);
+        struct netipc_wait wait = {};
+        wait.latest = &scene.header.latest;
+        wait.line = &scene.line;
+        wait.news = &news;
+        wait.others = &reader_count;
+        wait.sleep_ns = 1;
+        for (bool more = true; more;) {
+            bool slept;
+            switch (netipc_wait_for_change(&wait, &slept)) {
+            case NETIPC_WAIT_CHANGED:
+                more = see(&wait.generation);
+                break;
+            case NETIPC_WAIT_INTERRUPTED:
+                RL_ASSERT(interrupts && done_before_news($) == 1);
+                more = false;
+                break;
+            case NETIPC_WAIT_ELAPSED:
+                RL_ASSERT(slept);
+                break;
+            }
+        }
+    }
+};
+
+int main(int argc, char **argv)
+{
+    model::options options = model::parse(argc, argv);
+    int status = model::run<sleepers<false>>(options, 100000);
+    int interrupted = status != model::FAILURE ? model::run<sleepers<true>>(options, 100000) : status;
+    return interrupted == model::NOT_REACHED ? status : interrupted;
+}
