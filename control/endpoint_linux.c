@@ -52,6 +52,9 @@ static netipc_status open_directory(const char *run_dir, uint32_t mode, int *dir
     if (fd < 0 && errno == ENOENT) {
         if (mkdir(run_dir, mode & 0700) == 0)
             made = true;
+        else if (errno == ENOENT)
+            return netipc_fail(NETIPC_NOT_FOUND, "the parent of the run directory %.150s does not exist: make it first",
+                               run_dir);
         else if (errno != EEXIST)
             return netipc_fail_errno(errno, "make the run directory %s", run_dir);
         /* A umask can take even its owner's permissions from a new directory, and then nobody could open it. */

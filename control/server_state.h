@@ -9,6 +9,7 @@
 #include "control/peer.h"
 #include "control/server.h"
 #include "control/wire.h"
+#include "shm/counter.h"
 #include "shm/os.h"
 #include "shm/session_page.h"
 
@@ -128,11 +129,6 @@ struct netipc_server {
         netipc_atomic_u64 sessions, attached, sessions_total, refused_auth, refused_busy, refused_other, timed_out;
     } totals;
 };
-
-static inline void netipc_count(netipc_atomic_u64 *counter, int64_t change)
-{
-    netipc_store(counter, netipc_load(counter, relaxed) + (uint64_t)change, relaxed);
-}
 
 /* server_linux.c */
 

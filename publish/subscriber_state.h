@@ -10,6 +10,7 @@
 #include "control/client.h"
 #include "control/log.h"
 #include "publish/attachment.h"
+#include "shm/counter.h"
 #include "shm/os.h"
 #include "shm/ring_reader.h"
 
@@ -72,11 +73,6 @@ struct netipc_subscriber {
     uint64_t connects, attaches, publishers_gone;
 };
 
-static inline void netipc_count(netipc_atomic_u64 *counter, uint64_t more)
-{
-    netipc_store(counter, netipc_load(counter, relaxed) + more, relaxed);
-}
-
 netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber);
 
 /* Uses the attachment at hand by one of the reader's hazards (H1 to H4 of attachment.h), and lets go of it (H5). NULL:
@@ -102,10 +98,10 @@ uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber);
 
 static inline void netipc_add_totals(struct netipc_read_totals *sum, const struct netipc_read_totals *totals)
 {
-    netipc_count(&sum->reads, netipc_load(&totals->reads, relaxed));
-    netipc_count(&sum->read_retries, netipc_load(&totals->read_retries, relaxed));
-    netipc_count(&sum->overruns, netipc_load(&totals->overruns, relaxed));
-    netipc_count(&sum->sleeps, netipc_load(&totals->sleeps, relaxed));
+    netipc_count(&sum->reads, (int64_t)netipc_load(&totals->reads, relaxed));
+    netipc_count(&sum->read_retries, (int64_t)netipc_load(&totals->read_retries, relaxed));
+    netipc_count(&sum->overruns, (int64_t)netipc_load(&totals->overruns, relaxed));
+    netipc_count(&sum->sleeps, (int64_t)netipc_load(&totals->sleeps, relaxed));
 }
 
 /* reader.c, for the owner's calls */

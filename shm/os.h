@@ -72,10 +72,8 @@ void netipc_os_window_close(void *window);
 
 /* --- waiting: on words in shared memory, across processes --- */
 
-enum netipc_os_wait { NETIPC_OS_WOKEN, NETIPC_OS_WAIT_TIMED_OUT };
-
-/* Sleeps while *word is expected, at most timeout_ns. May return early for no reason (NETIPC_OS_WOKEN). */
-enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns);
+/* Sleeps while *word is expected, at most timeout_ns. May return early for no reason. */
+void netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns);
 
 /* Wakes one that sleeps on word; all that do. The kernel's work is proportional to how many are woken. */
 void netipc_os_wake_one(netipc_atomic_u32 *word);

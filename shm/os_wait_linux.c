@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shm/os.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -10,13 +9,12 @@
 
 /* Shared futexes: the kernel finds the word by the object behind the mapping, so both sides may map it anywhere. */
 
-enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns)
+void netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns)
 {
     struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
                                .tv_nsec = (long)(timeout_ns % 1000000000u)};
-    if (syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0) < 0 && errno == ETIMEDOUT)
-        return NETIPC_OS_WAIT_TIMED_OUT;
-    return NETIPC_OS_WOKEN;
+    /* Woken, too late, in vain or interrupted: the caller looks for itself. */
+    syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0);
 }
 
 void netipc_os_wake_one(netipc_atomic_u32 *word)

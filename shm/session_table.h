@@ -10,8 +10,8 @@
  *   insert: entry ← line        release  (I1)   scan ← odd                  relaxed  (S1)
  *   remove: entry ← NULL        relaxed  (R1)   seq_cst fence                        (S2)
  *           seq_cst fence                (R2)   line ← entry                acquire  (S3)  pairs with I1
- *           scan even?          acquire  (R3)   use the line
- *                                               scan ← even                 release  (S4)  pairs with R3
+ *           scan even?          acquire  (R3)   use the line: lease words  acquire  (S5)  pairs with L6,
+ * ring_publisher.h scan ← even                 release  (S4)  pairs with R3
  *
  * Removal (epoch reclamation with one reader). When R3 reads an even value, every scan has either ended before it (S4
  * was read, so its uses are over) or has an S1 that R3 did not read; then R2 comes before that scan's S2, and its S3
@@ -43,7 +43,7 @@ struct netipc_session_table {
 struct netipc_session_entry {
     netipc_atomic_pointer(struct netipc_session_line) line;
     netipc_atomic_u32 rung;  /* this one; as above */
-    netipc_atomic_u64 grant; /* netipc_lease_word(ordinal, quota - 1): how many lease words count, in which region */
+    netipc_atomic_u64 grant; /* ordinal << 16 | quota: in which region how many lease words count */
 };
 
 /* What one scan found: the slots of this region that are leased, a bit each. */

@@ -25,9 +25,10 @@ NETIPC_BEGIN_DECLS
  *         netipc_subscriber_wait(subscriber, info.generation, timeout_ns);
  *     }
  *
- * Threads: refresh, read, wait, resume, status and close from one thread at a time; _generation and _abort from any
- * thread or signal handler at any time before close. After fork() the child's copy is dead: calls return NETIPC_FORKED,
- * _abort does nothing, _generation may go on to tell the parent's, and _close frees the child's copy.
+ * Threads: refresh, read, wait, arm, fd, resume, status and close from one thread at a time, the owner; _generation and
+ * _abort from any thread or signal handler at any time before close. After fork() the child's copy is dead: calls
+ * return NETIPC_FORKED, _abort does nothing, _generation may go on to tell the parent's, and _close frees the child's
+ * copy.
  */
 typedef struct netipc_subscriber netipc_subscriber;
 
@@ -155,8 +156,9 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
  * reconnect_ns or the timeout, whichever is shorter; or the publisher ended the session. NETIPC_TIMED_OUT.
  * NETIPC_ABORTED. NETIPC_FORKED. NETIPC_PROTOCOL and NETIPC_SYSTEM: the session broke; refresh makes another.
  *
- * A publisher that died is noticed within grace_ns. After a GONE or CLOSED, or a refresh that failed, a
- * wait behaves as without a session, so a loop of refresh and wait never runs hot.
+ * Blocks for timeout_ns at most, and up to 100 ms more when the publisher hangs up just then and it is to be told
+ * whether it died. A publisher that died is noticed within grace_ns. After a GONE or CLOSED, or a refresh that failed,
+ * a wait behaves as without a session, so a loop of refresh and wait never runs hot.
  */
 NETIPC_API netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation,
                                                 uint64_t timeout_ns);
@@ -179,8 +181,8 @@ NETIPC_API int netipc_subscriber_fd(netipc_subscriber *subscriber);
  *
  * NETIPC_UNCHANGED: nothing is newer than generation (as in _wait); armed. NETIPC_OK: there is something newer to read
  * now. NETIPC_CLOSED, NETIPC_SUPERSEDED: refresh. NETIPC_DISCONNECTED: no session; refresh by and by. NETIPC_FORKED,
- * NETIPC_INVALID_ARGUMENT. No system call; does not block. The owner's thread. The publisher's doorbell is sent by its
- * event loop, so with NETIPC_LOOP_CALLER when that is dispatched.
+ * NETIPC_INVALID_ARGUMENT. Does not block; no system call but to leave a publisher that closed. The owner's thread. The
+ * publisher's doorbell is sent by its event loop, so with NETIPC_LOOP_CALLER when that is dispatched.
  */
 NETIPC_API netipc_status netipc_subscriber_arm(netipc_subscriber *subscriber, uint64_t generation);
 

@@ -115,14 +115,13 @@ void reset()
 
 /* There are no timeouts: a wake-up that is lost is a deadlock. A wake-up orders what the waker has done before what the
  * woken one does, as the kernel's does; to find the word changed orders nothing. */
-enum netipc_os_wait netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns)
+void netipc_os_wait(netipc_atomic_u32 *word, uint32_t expected, uint64_t timeout_ns)
 {
     (void)timeout_ns;
     /* The newest value, since the kernel compares under a lock that the waker takes too. Nobody comes in between this
      * and the sleep. */
     if (netipc_fetch_or(word, 0u, relaxed) == expected)
         word->sleep($);
-    return NETIPC_OS_WOKEN;
 }
 
 void netipc_os_wake_one(netipc_atomic_u32 *word)
