@@ -25,11 +25,6 @@ static bool is_owner(const netipc_reader *reader)
     return reader == &reader->subscriber->own;
 }
 
-static netipc_status aborted(void)
-{
-    return netipc_fail(NETIPC_ABORTED, "an abort is in force");
-}
-
 /* What the reader's user has seen of this attachment: a generation of another incarnation is no generation of this. */
 static uint64_t seen_here(const netipc_reader *reader, const struct netipc_attachment *attachment, uint64_t generation)
 {
@@ -197,7 +192,7 @@ netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation
     struct round round = {.reader = reader, .spin_ns = subscriber->spin_ns};
     uint32_t aborts = netipc_load(&subscriber->aborts, acquire);
     if (aborts % 2 != 0)
-        return aborted();
+        return netipc_aborted();
     uint64_t start = netipc_os_monotonic_ns(), alone_ns = 0;
     round.aborts = aborts;
     round.deadline_ns = netipc_add_saturating(start, timeout_ns);
@@ -206,7 +201,7 @@ netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation
         round.left_ns = timeout_ns - elapsed;
         round.news = netipc_load(&subscriber->news, acquire);
         if (netipc_load(&subscriber->aborts, acquire) != aborts)
-            return aborted();
+            return netipc_aborted();
         round.attachment = netipc_reader_pin(subscriber, &reader->reading);
         round.seen = seen_here(reader, round.attachment, generation);
         netipc_status standing = standing_state(&round), status;
@@ -219,7 +214,7 @@ netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation
         was_attached = was_attached || standing == NETIPC_OK;
         netipc_reader_unpin(&reader->reading);
         if (netipc_load(&subscriber->aborts, acquire) != aborts)
-            return aborted();
+            return netipc_aborted();
         if (status != NETIPC_UNCHANGED)
             return status;
         round.spin_ns = 0;

@@ -2,7 +2,7 @@
 #ifndef NETIPC_PUBLISH_SUBSCRIBER_STATE_H
 #define NETIPC_PUBLISH_SUBSCRIBER_STATE_H
 
-/* What subscriber.c and reader.c share, and nobody else sees. */
+/* What subscriber.c, refresh.c, sleep.c and reader.c share, and nobody else sees. */
 
 #include <netipc/reader.h>
 #include <netipc/subscriber.h>
@@ -11,6 +11,7 @@
 #include "control/log.h"
 #include "publish/attachment.h"
 #include "shm/counter.h"
+#include "shm/detail.h"
 #include "shm/os.h"
 #include "shm/ring_reader.h"
 
@@ -95,6 +96,20 @@ void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status 
 
 /* The latest hot word of the region at hand. */
 uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber);
+
+/* Ends every sleep that began before what has changed. Async-signal-safe. */
+void netipc_subscriber_tell_news(netipc_subscriber *subscriber);
+
+/* The owner's. */
+static inline struct netipc_attachment *netipc_subscriber_at_hand(const netipc_subscriber *subscriber)
+{
+    return netipc_load(&subscriber->current, relaxed);
+}
+
+static inline netipc_status netipc_aborted(void)
+{
+    return netipc_fail(NETIPC_ABORTED, "an abort is in force");
+}
 
 static inline void netipc_add_totals(struct netipc_read_totals *sum, const struct netipc_read_totals *totals)
 {
