@@ -40,6 +40,7 @@ struct netipc_session_map {
     uint64_t bytes;
     struct netipc_session_line *line;
     uint32_t attachments;
+    netipc_atomic_u32 passed_on; /* see wait.h */
 };
 
 /* What keeps the bytes of a view as they are. */

@@ -17,7 +17,7 @@ struct round {
     uint64_t seen;                        /* of the incarnation at hand */
     uint32_t news, aborts;                /* as they were when the round, and the wait, began */
     uint64_t spin_ns, left_ns;
-    uint64_t deadline_ns; /* of the whole wait */
+    uint64_t start_ns, deadline_ns; /* of the whole wait */
 };
 
 static bool is_owner(const netipc_reader *reader)
@@ -151,6 +151,21 @@ static netipc_status look_after_publisher(const struct round *round)
     return ended(subscriber, dead ? NETIPC_GONE : NETIPC_DISCONNECTED);
 }
 
+static uint64_t spin_budget(const netipc_reader *reader, uint64_t now_ns)
+{
+    const netipc_subscriber *subscriber = reader->subscriber;
+    if (subscriber->spin_is_fixed)
+        return subscriber->spin_ns;
+    return netipc_pace_spin_ns(&reader->pace, now_ns, subscriber->spin_ns);
+}
+
+/* What was there already when the wait began has come some time before: it costs no look at the clock. */
+static void learn_pace(const struct round *round, const struct netipc_wait_effort *effort)
+{
+    uint64_t now = effort->spun || effort->slept ? netipc_os_monotonic_ns() : round->start_ns;
+    netipc_pace_learn(&round->reader->pace, netipc_hot_generation(hot_word(round->attachment)), now);
+}
+
 static netipc_status sleep_attached(const struct round *round)
 {
     netipc_subscriber *subscriber = round->reader->subscriber;
@@ -161,14 +176,18 @@ static netipc_status sleep_attached(const struct round *round)
         .news = &subscriber->news,
         .expected_news = round->news,
         .others = &subscriber->reader_count,
+        .passed_on = &round->attachment->session->passed_on,
         .spin_ns = round->spin_ns < round->left_ns ? round->spin_ns : round->left_ns,
         .sleep_ns = round->left_ns < subscriber->grace_ns ? round->left_ns : subscriber->grace_ns,
     };
-    bool slept;
-    enum netipc_wait_end end = netipc_wait_for_change(&wait, &slept);
-    netipc_count(&round->reader->totals.sleeps, slept);
+    struct netipc_wait_effort effort;
+    enum netipc_wait_end end = netipc_wait_for_change(&wait, &effort);
+    netipc_count(&round->reader->totals.spins, effort.spun);
+    netipc_count(&round->reader->totals.sleeps, effort.slept);
     if (end == NETIPC_WAIT_INTERRUPTED)
         return NETIPC_UNCHANGED;
+    if (end == NETIPC_WAIT_CHANGED)
+        learn_pace(round, &effort);
     return end == NETIPC_WAIT_CHANGED ? explain_change(round) : look_after_publisher(round);
 }
 
@@ -189,12 +208,14 @@ static netipc_status sleep_alone(const struct round *round, netipc_status standi
 netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns)
 {
     netipc_subscriber *subscriber = reader->subscriber;
-    struct round round = {.reader = reader, .spin_ns = subscriber->spin_ns};
+    struct round round = {.reader = reader};
     uint32_t aborts = netipc_load(&subscriber->aborts, acquire);
     if (aborts % 2 != 0)
         return netipc_aborted();
     uint64_t start = netipc_os_monotonic_ns(), alone_ns = 0;
     round.aborts = aborts;
+    round.spin_ns = spin_budget(reader, start);
+    round.start_ns = start;
     round.deadline_ns = netipc_add_saturating(start, timeout_ns);
     bool was_attached = false;
     for (uint64_t elapsed = 0; elapsed <= timeout_ns; elapsed = netipc_os_monotonic_ns() - start) {

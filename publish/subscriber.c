@@ -21,7 +21,8 @@ void netipc_subscriber_config_init(netipc_subscriber_config *config)
         .connect_timeout_ns = UINT64_C(5000000000),
         .reconnect_ns = 250000000,
         .grace_ns = 1000000000,
-        .spin_ns = 10000,
+        .spin = NETIPC_SPIN_ADAPTIVE,
+        .spin_ns = 50000,
     };
 }
 
@@ -42,8 +43,8 @@ static netipc_status check_config(const netipc_subscriber_config *config)
     if (config->leases > NETIPC_SESSION_LEASES)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "%u leases, 0 to %d are possible", config->leases,
                            NETIPC_SESSION_LEASES);
-    if (config->reserved != 0)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
+    if (config->spin != NETIPC_SPIN_ADAPTIVE && config->spin != NETIPC_SPIN_FIXED)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "spin %u is none of NETIPC_SPIN_", config->spin);
     return NETIPC_OK;
 }
 
@@ -55,6 +56,7 @@ static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber
     subscriber->reconnect_ns = config->reconnect_ns;
     subscriber->grace_ns = config->grace_ns;
     subscriber->spin_ns = config->spin_ns;
+    subscriber->spin_is_fixed = config->spin == NETIPC_SPIN_FIXED;
     subscriber->leases = config->leases;
     subscriber->own.subscriber = subscriber;
     subscriber->light_barrier_is_fence = !netipc_os_heavy_barrier_ready();

@@ -48,6 +48,7 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
         .read_retries = netipc_load(&totals.read_retries, relaxed),
         .overruns = netipc_load(&totals.overruns, relaxed),
         .sleeps = netipc_load(&totals.sleeps, relaxed),
+        .spins = netipc_load(&totals.spins, relaxed),
         .publishers_gone = subscriber->publishers_gone,
     };
     return netipc_sized_out(info, &filled, sizeof filled);

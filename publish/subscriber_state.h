@@ -13,13 +13,14 @@
 #include "shm/counter.h"
 #include "shm/detail.h"
 #include "shm/os.h"
+#include "shm/pace.h"
 #include "shm/ring_reader.h"
 
 #include <pthread.h>
 
 /* Counted by the thread that has the reader, summed by netipc_subscriber_status(). */
 struct netipc_read_totals {
-    netipc_atomic_u64 reads, read_retries, overruns, sleeps;
+    netipc_atomic_u64 reads, read_retries, overruns, sleeps, spins;
 };
 
 struct netipc_reader {
@@ -31,6 +32,7 @@ struct netipc_reader {
     bool leased;    /* the view has a lease; else the region does not change any more */
     struct netipc_ring_snapshot view;
     uint64_t known_incarnation[2]; /* its user's generations belong to this one; 0, 0: to none yet */
+    struct netipc_pace pace;       /* of the publications that its waits have seen */
     struct netipc_read_totals totals;
 };
 
@@ -39,6 +41,7 @@ struct netipc_subscriber {
     struct netipc_log log;
     char *run_dir, *service;
     uint64_t max_region_size, connect_timeout_ns, reconnect_ns, grace_ns, spin_ns;
+    bool spin_is_fixed;
     uint32_t leases;
 
     /* What any thread may touch: two windows whose addresses never change, so that no attachment can be pulled from
@@ -117,6 +120,7 @@ static inline void netipc_add_totals(struct netipc_read_totals *sum, const struc
     netipc_count(&sum->read_retries, (int64_t)netipc_load(&totals->read_retries, relaxed));
     netipc_count(&sum->overruns, (int64_t)netipc_load(&totals->overruns, relaxed));
     netipc_count(&sum->sleeps, (int64_t)netipc_load(&totals->sleeps, relaxed));
+    netipc_count(&sum->spins, (int64_t)netipc_load(&totals->spins, relaxed));
 }
 
 /* reader.c, for the owner's calls */

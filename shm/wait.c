@@ -16,28 +16,44 @@ static bool interrupted(const struct netipc_wait *wait)
     return netipc_load(wait->news, acquire) != wait->expected_news;
 }
 
+/* Looks in between two looks at the clock, which take as long as a few of them. */
+enum { LOOKS = 8 };
+
 static bool spin(const struct netipc_wait *wait)
 {
-    if (changed(wait))
-        return true;
-    if (wait->spin_ns == 0)
-        return false;
     uint64_t start = netipc_os_monotonic_ns();
     do {
-        netipc_os_pause();
-        if (changed(wait))
-            return true;
+        for (int i = 0; i < LOOKS; i++) {
+            netipc_os_pause();
+            if (changed(wait))
+                return true;
+        }
     } while (!interrupted(wait) && netipc_os_monotonic_ns() - start < wait->spin_ns);
     return false;
 }
 
-enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, bool *slept)
+/* The publisher woke one, for all. The first that finds the word moved on wakes the others; others is asked for only
+ * now, since they may have come while this one slept. */
+static void pass_on(const struct netipc_wait *wait, netipc_atomic_u32 *wake, uint32_t expected)
+{
+    uint32_t now = netipc_load(wake, acquire); /* pairs with W1 of the others */
+    if (now == expected || netipc_load(wait->others, relaxed) == 0)
+        return;
+    uint32_t round = now & ~1u; /* the bit may have been set again by a later sleeper */
+    if (netipc_exchange(wait->passed_on, round, relaxed) != round)
+        netipc_os_wake_all(wake);
+}
+
+enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, struct netipc_wait_effort *effort)
 {
     netipc_atomic_u32 *wake = netipc_line_wake(wait->line);
-    *slept = false;
+    *effort = (struct netipc_wait_effort){0};
     if (interrupted(wait))
         return NETIPC_WAIT_INTERRUPTED;
-    if (spin(wait))
+    if (changed(wait))
+        return NETIPC_WAIT_CHANGED;
+    effort->spun = wait->spin_ns > 0;
+    if (effort->spun && spin(wait))
         return NETIPC_WAIT_CHANGED;
     if (wait->sleep_ns > 0) {
         uint32_t expected = netipc_fetch_or(wake, 1u, release) | 1u; /* W1; release: others is known to who wakes */
@@ -45,11 +61,9 @@ enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, bool
         if (changed(wait))
             return NETIPC_WAIT_CHANGED;
         if (!interrupted(wait)) {
-            *slept = true;
+            effort->slept = true;
             netipc_os_wait(wake, expected, wait->sleep_ns); /* W4 */
-            /* One was woken, for all. Asked now: they may have come while this one slept. */
-            if (netipc_load(wake, acquire) != expected && netipc_load(wait->others, relaxed) > 0)
-                netipc_os_wake_all(wake);
+            pass_on(wait, wake, expected);
         }
     }
     if (interrupted(wait))

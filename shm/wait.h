@@ -14,8 +14,8 @@
  * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its sum makes W4 fail, or its wake-up
  * ends it. The word only ever grows, so it does not take a value again that somebody may be about to sleep on. Several
  * threads of a session may wait: the publisher wakes one, since a peer that parks thousands of threads on its word must
- * not make it wait for them, and who was woken wakes the others. W1 is a release for them alone: who is woken and
- * acquires the word knows how many others there are.
+ * not make it wait for them, and the first of the process to notice wakes the others. W1 is a release for them
+ * alone: who is woken and acquires the word knows how many others there are.
  *
  * Interrupts: news ← news + 1, fence, wake ← wake + 2, wake all; a waiter looks at news between W2 and W4. The sum
  * keeps bit 0, so that the publisher's wake-up of other waiters is not lost. What the news is (an abort, another region
@@ -42,11 +42,16 @@ struct netipc_wait {
     const netipc_atomic_u32 *news;    /* ends the wait when it is not expected_news */
     uint32_t expected_news;
     const netipc_atomic_u32 *others; /* how many further threads may wait on this line; it changes */
+    netipc_atomic_u32 *passed_on;    /* the process's own, one for each line, 0 at first: which wake-up was passed on */
     uint64_t spin_ns, sleep_ns;      /* sleep_ns of 0: spin only */
 };
 
-/* *slept tells whether it went to sleep. */
-enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, bool *slept);
+/* What a wait took. */
+struct netipc_wait_effort {
+    bool spun, slept;
+};
+
+enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, struct netipc_wait_effort *effort);
 
 /* Ends the sleep of every thread that waits on line. Async-signal-safe. */
 void netipc_wait_interrupt(struct netipc_session_line *line);

@@ -59,6 +59,14 @@ typedef enum netipc_publisher_state {
     NETIPC_PUBLISHER_GONE = 4        /* it died; its last whole snapshot stays readable */
 } netipc_publisher_state;
 
+/* How a wait spends the time before it sleeps. A sleep and a wake-up take 5 us on bare metal, and up to 50 us in a
+ * virtual machine, so a spin is worth that much. */
+typedef enum netipc_spin {
+    NETIPC_SPIN_ADAPTIVE = 0, /* learns how often snapshots come: spins, spin_ns at most, when the next one is expected
+                               * within spin_ns, else sleeps at once */
+    NETIPC_SPIN_FIXED = 1     /* spins for spin_ns each time */
+} netipc_spin;
+
 typedef struct netipc_subscriber_config {
     uint32_t size;   /* sizeof(netipc_subscriber_config), set by _init */
     uint32_t leases; /* lease words to ask for, one a reader (reader.h) that holds snapshots in place; 0 to 28;
@@ -72,14 +80,15 @@ typedef struct netipc_subscriber_config {
      * and root. Copied. */
     const uint32_t *allowed_uids;
     uint32_t allowed_uid_count; /* 0 to 1024 */
-    uint32_t reserved;
+    uint32_t spin;              /* netipc_spin; default NETIPC_SPIN_ADAPTIVE */
 
     uint64_t max_region_size;    /* bytes; larger regions are refused, unmapped; default 16 GiB */
     uint64_t connect_timeout_ns; /* for one refresh: connect, handshake and attach together; default 5 s */
     uint64_t reconnect_ns;       /* a wait with nobody attached lasts no longer; default 250 ms */
     uint64_t grace_ns;           /* a sleeping wait looks so often whether the publisher lives;
                                   * at least 1 ms; default 1 s */
-    uint64_t spin_ns;            /* a wait spins so long before it sleeps; at most 1 s; default 10 us */
+    uint64_t spin_ns;            /* a wait spins no longer before it sleeps, see spin; 0: never; at most 1 s;
+                                  * default 50 us */
 
     netipc_log_fn log; /* default NULL */
     void *log_context;
@@ -146,7 +155,7 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
                                                                  size_t capacity, netipc_snapshot_info *info);
 
 /*
- * Waits until there is something for read or refresh to do: spins for spin_ns, then sleeps.
+ * Waits until there is something for read or refresh to do: spins as configured, then sleeps.
  *
  * generation is what the caller has seen of the publisher that it was last told of. When refresh has attached to
  * another publisher since, without saying "changed", every generation is new, once.
@@ -216,7 +225,8 @@ typedef struct netipc_subscriber_info {
     uint64_t reads;        /* whole snapshots delivered */
     uint64_t read_retries; /* tries that the publisher overtook */
     uint64_t overruns;     /* reads that gave NETIPC_OVERRUN */
-    uint64_t sleeps;       /* waits that went to sleep */
+    uint64_t sleeps;       /* times that a wait went to sleep */
+    uint64_t spins;        /* times that a wait spun, with success or not */
     uint64_t publishers_gone;
 } netipc_subscriber_info;
 

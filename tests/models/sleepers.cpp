@@ -26,7 +26,7 @@ void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)
 template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>, 2 + SLEEPERS> {
     model::ring_scene<word, SLOTS> scene;
     rl::var<uint64_t> done_before[PUBLICATIONS + 1], done_before_news;
-    netipc_atomic_u32 ready, news, reader_count;
+    netipc_atomic_u32 ready, news, reader_count, passed_on;
 
     void before()
     {
@@ -102,10 +102,11 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
         wait.line = &scene.line;
         wait.news = &news;
         wait.others = &reader_count;
+        wait.passed_on = &passed_on;
         wait.sleep_ns = 1;
         for (bool more = true; more;) {
-            bool slept;
-            switch (netipc_wait_for_change(&wait, &slept)) {
+            struct netipc_wait_effort effort;
+            switch (netipc_wait_for_change(&wait, &effort)) {
             case NETIPC_WAIT_CHANGED:
                 more = see(&wait.generation);
                 break;
@@ -114,7 +115,7 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
                 more = false;
                 break;
             case NETIPC_WAIT_ELAPSED:
-                RL_ASSERT(slept);
+                RL_ASSERT(effort.slept);
                 break;
             }
         }

@@ -77,7 +77,8 @@ static void numbers_outside_their_range_are_refused(void **state)
     subscriber_with(spin_ns, 0, NETIPC_OK);
     subscriber_with(connect_timeout_ns, 0, NETIPC_INVALID_ARGUMENT);
     subscriber_with(reconnect_ns, 0, NETIPC_INVALID_ARGUMENT);
-    subscriber_with(reserved, 1, NETIPC_INVALID_ARGUMENT);
+    subscriber_with(spin, NETIPC_SPIN_FIXED, NETIPC_OK);
+    subscriber_with(spin, 2, NETIPC_INVALID_ARGUMENT);
 }
 
 static void names_that_cannot_be_a_service_are_refused(void **state)

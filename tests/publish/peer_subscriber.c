@@ -30,6 +30,7 @@ static void open_subscriber(struct peer *peer, const char *run_dir, const char *
     config.connect_timeout_ns = patience_ns(PATIENCE_S);
     config.reconnect_ns = 5000000;
     config.grace_ns = arguments[0] * 1000000;
+    config.spin = NETIPC_SPIN_FIXED;
     config.spin_ns = arguments[1];
     if (arguments[2] != 0)
         config.max_region_size = arguments[2];

@@ -155,6 +155,7 @@ static void *sleep_and_see(void *context)
 {
     struct sleeper *sleeper = context;
     const netipc_atomic_u32 nobody = 0;
+    netipc_atomic_u32 passed_on = 0;
     for (uint64_t generation = 0; generation < TURNS;) {
         const struct netipc_wait wait = {
             .latest = &sleeper->latest,
@@ -162,10 +163,11 @@ static void *sleep_and_see(void *context)
             .line = &sleeper->line,
             .news = &sleeper->aborted,
             .others = &nobody,
+            .passed_on = &passed_on,
             .sleep_ns = UINT64_C(20000000000),
         };
-        bool slept;
-        enum netipc_wait_end end = netipc_wait_for_change(&wait, &slept);
+        struct netipc_wait_effort effort;
+        enum netipc_wait_end end = netipc_wait_for_change(&wait, &effort);
         if (end == NETIPC_WAIT_CHANGED)
             generation = netipc_hot_generation(netipc_load(&sleeper->latest, acquire));
         else if (end == NETIPC_WAIT_INTERRUPTED)
