@@ -79,7 +79,10 @@ struct copying_reader : rl::test_suite<copying_reader, 2> {
         const unsigned char *data;
         struct netipc_ring_snapshot snapshot;
         uint64_t words[model::WORDS] = {0};
-        if (netipc_ring_acquire(&scene.view, &unhonoured, wanted, &data, &snapshot) != NETIPC_OK)
+        netipc_status status = netipc_ring_acquire(&scene.view, &unhonoured, wanted, &data, &snapshot);
+        RL_ASSERT(status == NETIPC_OK || status == NETIPC_EMPTY || status == NETIPC_EXPIRED ||
+                  status == NETIPC_OVERRUN);
+        if (status != NETIPC_OK)
             return;
         netipc_payload_copy_out(words, data, model::words_of(snapshot.generation) * sizeof(word));
         if (netipc_ring_still(&scene.view, &snapshot))
