@@ -143,16 +143,51 @@ static void count_read(netipc_reader *reader, netipc_status status, const struct
     netipc_count(&reader->totals.read_retries, snapshot->retries);
 }
 
+static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
+{
+    return netipc_line_lease(attachment->session->line, reader->lease);
+}
+
+/* Whether a lease of this reader would hold now, for a copy. The owner's own reader has none. */
+static bool can_lease(const netipc_reader *reader, const struct netipc_attachment *attachment)
+{
+    return reader != &reader->subscriber->own && reader->lease < attachment->lease_quota &&
+           netipc_load(&reader->viewing, relaxed) == NULL &&
+           netipc_load(&attachment->protection, acquire) == NETIPC_PROTECTION_LEASES;
+}
+
+/* Each try to copy was overtaken: a lease is the last. */
+static netipc_status copy_last(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                               void *buffer, size_t capacity, struct netipc_ring_snapshot *snapshot)
+{
+    uint32_t overtaken = snapshot->retries;
+    netipc_status status = netipc_ring_read_leased(&attachment->view, lease_word(reader, attachment), generation,
+                                                   buffer, capacity, snapshot);
+    snapshot->retries += overtaken;
+    return status;
+}
+
+static netipc_status copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                          void *buffer, size_t capacity, struct netipc_ring_snapshot *snapshot)
+{
+    if (attachment == NULL)
+        return never_attached(reader->subscriber);
+    netipc_status status = check_incarnation(reader, attachment, generation);
+    if (status != NETIPC_OK)
+        return status;
+    status = netipc_ring_read(&attachment->view, generation, buffer, capacity, snapshot);
+    if (status == NETIPC_OVERRUN && can_lease(reader, attachment))
+        status = copy_last(reader, attachment, generation, buffer, capacity, snapshot);
+    if (status == NETIPC_OK)
+        netipc_reader_know(reader, attachment);
+    return status;
+}
+
 netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
                                  void *buffer, size_t capacity, netipc_snapshot_info *info)
 {
     struct netipc_ring_snapshot snapshot = {0};
-    netipc_status status =
-        attachment == NULL ? never_attached(reader->subscriber) : check_incarnation(reader, attachment, generation);
-    if (status == NETIPC_OK)
-        status = netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
-    if (status == NETIPC_OK)
-        netipc_reader_know(reader, attachment);
+    netipc_status status = copy(reader, attachment, generation, buffer, capacity, &snapshot);
     count_read(reader, status, &snapshot);
     netipc_status filled = fill_info(attachment, &snapshot, info);
     return filled == NETIPC_OK ? status : filled;
@@ -182,11 +217,6 @@ netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, voi
 }
 
 /* --- views --- */
-
-static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
-{
-    return netipc_line_lease(attachment->session->line, reader->lease);
-}
 
 /* A region that is CLOSED or SUPERSEDED, or whose publisher has died, does not change any more. */
 static bool frozen(const struct netipc_attachment *attachment)

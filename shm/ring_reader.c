@@ -72,6 +72,12 @@ static netipc_status unsound(const struct netipc_ring_snapshot *snapshot)
                        snapshot->slot, (unsigned long long)snapshot->generation);
 }
 
+static netipc_status too_small(uint64_t length, uint64_t capacity)
+{
+    return netipc_fail(NETIPC_TOO_SMALL, "snapshot of %llu bytes, buffer of %llu", (unsigned long long)length,
+                       (unsigned long long)capacity);
+}
+
 static const unsigned char *slot_data(const struct netipc_region_view *view, uint32_t slot)
 {
     return view->data + slot * view->geometry.slot_stride;
@@ -100,10 +106,7 @@ static netipc_status try_read(const struct netipc_region_view *view, uint64_t wa
         return unsound(snapshot);
     snapshot->length = values.payload_length;
     snapshot->publish_time_ns = values.publish_time_ns;
-    if (!fits)
-        return netipc_fail(NETIPC_TOO_SMALL, "snapshot of %llu bytes, buffer of %llu",
-                           (unsigned long long)values.payload_length, (unsigned long long)capacity);
-    return NETIPC_OK;
+    return fits ? NETIPC_OK : too_small(values.payload_length, capacity);
 }
 
 netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t generation, void *buffer,
@@ -165,6 +168,24 @@ netipc_status netipc_ring_acquire(const struct netipc_region_view *view, netipc_
     }
     snapshot->retries = NETIPC_READ_TRIES;
     return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
+}
+
+netipc_status netipc_ring_read_leased(const struct netipc_region_view *view, netipc_atomic_u64 *lease,
+                                      uint64_t generation, void *buffer, uint64_t capacity,
+                                      struct netipc_ring_snapshot *snapshot)
+{
+    const unsigned char *data;
+    netipc_status status = netipc_ring_acquire(view, lease, generation, &data, snapshot);
+    if (status != NETIPC_OK)
+        return status;
+    if (snapshot->length > capacity)
+        status = too_small(snapshot->length, capacity);
+    else
+        netipc_payload_copy_out(buffer, data, snapshot->length);
+    if (!netipc_ring_still(view, snapshot))
+        status = netipc_fail(NETIPC_OVERRUN, "the session ended during the read");
+    netipc_ring_release(lease);
+    return status;
 }
 
 netipc_status netipc_ring_find(const struct netipc_region_view *view, uint64_t generation, const unsigned char **data,

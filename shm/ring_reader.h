@@ -42,7 +42,15 @@ netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t g
 netipc_status netipc_ring_acquire(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t generation,
                                   const unsigned char **data, struct netipc_ring_snapshot *snapshot);
 
-/* The same without a lease, for a region that does not change any more. */
+/*
+ * Copies as netipc_ring_read(), under a lease that it takes and gives back: the publisher, which overtook that, goes
+ * round the slot.
+ */
+netipc_status netipc_ring_read_leased(const struct netipc_region_view *view, netipc_atomic_u64 *lease,
+                                      uint64_t generation, void *buffer, uint64_t capacity,
+                                      struct netipc_ring_snapshot *snapshot);
+
+/* Looks in place without a lease, for a region that does not change any more. */
 netipc_status netipc_ring_find(const struct netipc_region_view *view, uint64_t generation, const unsigned char **data,
                                struct netipc_ring_snapshot *snapshot);
 

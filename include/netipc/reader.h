@@ -36,7 +36,8 @@ NETIPC_API void netipc_reader_close(netipc_reader *reader);
 /*
  * Copies the snapshot of a generation (NETIPC_GENERATION_LATEST: of the latest) as netipc_subscriber_read() does, with
  * the same results, and two more: NETIPC_EXPIRED, the generation has left the ring; NETIPC_EMPTY, it is not published
- * yet. No lock, no read-modify-write on shared memory, no system call.
+ * yet. Where every try was overtaken, a reader that has a lease word and no view tries once more under a lease, so
+ * NETIPC_OVERRUN is then all but impossible. No lock, no read-modify-write on shared memory, no system call.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, void *buffer,
                                                              size_t capacity, netipc_snapshot_info *info);

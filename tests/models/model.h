@@ -56,7 +56,7 @@ std::ostream &nowhere();
 /* Looks at so many executions of test, unless the command line says otherwise. Returns an exit status. */
 template <typename test> int run(const options &options, uint64_t iterations)
 {
-    enum { PROBES = 300 }; /* after so many executions, every place that is executed at all has been */
+    enum { PROBES = 3000 }; /* after so many executions, every place that is executed at all has been */
     rl::test_params params;
     params.execution_depth_limit = 20000;
     params.progress_stream = &nowhere();

@@ -8,8 +8,8 @@
 # this, COMPILE... builds a model when followed by options, the source and "-o" file.
 set -euo pipefail
 export LC_ALL=C
-# Whatever is caught at all is caught within the first five thousand executions.
-iterations=20000
+# Whatever is caught at all is caught within the first thirty thousand executions.
+iterations=40000
 names=(copying_reader leasing_reader sleepers doorbell session_removal hazard_pointers)
 
 # try MODELS MUTANT...: the verdict on these mutants together
