@@ -51,3 +51,22 @@ uint64_t pattern_varied_length(uint64_t generation, uint64_t most)
         length = 0;
     return length < most ? length : most;
 }
+
+uint64_t pattern_key(const uint64_t incarnation[2], uint64_t generation)
+{
+    return scramble(incarnation[0] + scramble(incarnation[1])) + generation;
+}
+
+uint64_t pattern_run_length(const uint64_t incarnation[2], uint64_t generation, uint64_t most)
+{
+    uint64_t run = generation / 16, longest = 256;
+    if (run % 512 == 40)
+        longest = most;
+    else if (run % 64 == 9)
+        longest = most / 32;
+    else if (run % 8 == 1)
+        longest = 4096;
+    if (generation % 16 == 5)
+        return longest;
+    return generation % 16 == 11 ? 0 : scramble(pattern_key(incarnation, generation)) % (longest + 1);
+}

@@ -16,4 +16,14 @@ bool pattern_ok(const void *bytes, uint64_t length, uint64_t generation);
 /* The length of a generation where lengths vary: mostly short, often 0, sometimes a page, seldom the most. */
 uint64_t pattern_varied_length(uint64_t generation, uint64_t most);
 
+/* In the place of a generation, where one publisher follows another: tells their snapshots apart as well. */
+uint64_t pattern_key(const uint64_t incarnation[2], uint64_t generation);
+
+/*
+ * The length of a generation for streams. Lengths come in runs of 16 generations, longer than a ring, so that there are
+ * times when all that can be read is long: of 512 runs one is of 0 to most bytes, 8 of up to most / 32, 64 of up to
+ * 4096, and the others of up to 256. In each run one is empty and one as long as can be.
+ */
+uint64_t pattern_run_length(const uint64_t incarnation[2], uint64_t generation, uint64_t most);
+
 #endif

@@ -37,4 +37,7 @@ struct netipc_subscriber;
 bool peer_reader(struct netipc_subscriber *subscriber, const char *name, const uint64_t arguments[PEER_ARGUMENTS]);
 void peer_readers_close(void);
 
+/* stream.h, and a sleep in an event loop. The same. */
+bool peer_streamer(struct netipc_subscriber *subscriber, const char *name, const uint64_t arguments[PEER_ARGUMENTS]);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <netipc/publisher.h>
 
+#include "tests/publish/patience.h"
 #include "tests/publish/pattern.h"
 
 #include <inttypes.h>
@@ -23,24 +24,30 @@ static void open_publisher(struct peer *peer, const uint64_t *arguments)
     if (arguments[2] != 0)
         peer->config.ceiling = arguments[2];
     peer->config.history = (uint32_t)arguments[3];
+    peer->config.handshake_timeout_ns = patience_ns(30);
     peer->generation = 0;
     netipc_status status = netipc_publisher_open(&peer->config, &peer->publisher);
     peer_answer("%d", (int)status);
 }
 
 /* Built in place, as its bytes depend on the generation that they will have. */
-static netipc_status publish(struct peer *peer, uint64_t length)
+static netipc_status publish_key(struct peer *peer, uint64_t length, uint64_t key)
 {
     void *data;
     size_t capacity;
     netipc_status status = netipc_publish_begin(peer->publisher, length, &data, &capacity);
     if (status != NETIPC_OK)
         return status;
-    pattern_fill(data, length, peer->generation + 1);
+    pattern_fill(data, length, key);
     status = netipc_publish_commit(peer->publisher, length, NULL);
     if (status == NETIPC_OK)
         peer->generation++;
     return status;
+}
+
+static netipc_status publish(struct peer *peer, uint64_t length)
+{
+    return publish_key(peer, length, peer->generation + 1);
 }
 
 static void answer_published(const struct peer *peer, netipc_status status)
@@ -68,6 +75,32 @@ static void publish_flat_out(struct peer *peer, const uint64_t *arguments)
     uint64_t ignored[PEER_ARGUMENTS];
     peer_command(name, ignored);
     answer_published(peer, status);
+}
+
+/*
+ * stream MOST: without pause, lengths and bytes of this incarnation, until the line "stop" comes. That and every line
+ * before it are answered: → incarnation generation
+ */
+static void publish_stream(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_publisher_info info = {.size = sizeof info};
+    if (netipc_publisher_stats(peer->publisher, &info) != NETIPC_OK)
+        peer_fail("no stats");
+    char name[32] = "";
+    uint64_t ignored[PEER_ARGUMENTS];
+    while (strcmp(name, "stop") != 0) {
+        while (!peer_is_called())
+            for (int i = 0; i < 16; i++) {
+                uint64_t next = peer->generation + 1;
+                netipc_status status = publish_key(peer, pattern_run_length(info.incarnation, next, arguments[0]),
+                                                   pattern_key(info.incarnation, next));
+                if (status != NETIPC_OK)
+                    peer_fail("a publication gave %s: %s", netipc_status_name(status), netipc_status_detail());
+            }
+        if (!peer_command(name, ignored))
+            return;
+        peer_answer("%" PRIu64 " %" PRIu64, info.incarnation[0], peer->generation);
+    }
 }
 
 /* double FROM TO TIMES: lengths that double, each so many times → status generation */
@@ -116,6 +149,8 @@ int peer_publisher(const char *run_dir, const char *service)
             publish_some(&peer, arguments);
         else if (strcmp(name, "flat_out") == 0)
             publish_flat_out(&peer, arguments);
+        else if (strcmp(name, "stream") == 0)
+            publish_stream(&peer, arguments);
         else if (strcmp(name, "double") == 0)
             publish_doubling(&peer, arguments);
         else if (strcmp(name, "mark") == 0)

@@ -246,7 +246,7 @@ int peer_subscriber(const char *run_dir, const char *service)
             leave(&peer, run_dir, service);
         else if (strcmp(name, "status") == 0)
             tell_status(&peer);
-        else if (!peer_reader(peer.subscriber, name, arguments))
+        else if (!peer_reader(peer.subscriber, name, arguments) && !peer_streamer(peer.subscriber, name, arguments))
             peer_fail("a subscriber cannot %s", name);
     }
     peer_readers_close();

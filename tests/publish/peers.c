@@ -2,8 +2,10 @@
 #include "tests/publish/peers.h"
 
 #include "tests/publish/patience.h"
+#include "tests/publish/scale.h"
 #include "tests/publish/service.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +128,7 @@ void peer_tell(struct peer *peer, const char *format, ...)
 
 void peer_hear(struct peer *peer, uint64_t *numbers, size_t count)
 {
-    char line[256];
+    char line[512];
     size_t length = 0;
     uint64_t deadline = now_ns() + patience_ns(PATIENCE_S);
     while (length == 0 || line[length - 1] != '\n') {
@@ -217,11 +219,66 @@ static void await_line(const struct peer *peer, const char *file, const char *wa
     fail_msg("/proc/%d/%s should have \"%s\": %s", (int)peer->pid, file, wanted, line);
 }
 
+/* The system call that a thread sleeps in; -1: it runs. */
+static long call_of(const struct peer *peer, const char *thread)
+{
+    char file[280], line[256];
+    snprintf(file, sizeof file, "task/%s/syscall", thread);
+    read_proc(peer, file, line, sizeof line);
+    return isdigit((unsigned char)line[0]) ? strtol(line, NULL, 10) : -1;
+}
+
+static void await_call(const struct peer *peer, long wanted, long alternative)
+{
+    char thread[16];
+    snprintf(thread, sizeof thread, "%d", (int)peer->pid);
+    for (uint64_t deadline = now_ns() + patience_ns(PATIENCE_S); now_ns() < deadline; pause_ms(1)) {
+        long call = call_of(peer, thread);
+        if (call == wanted || call == alternative)
+            return;
+    }
+    fail_msg("process %d should sleep in system call %ld", (int)peer->pid, wanted);
+}
+
 void peer_await_sleep(const struct peer *peer)
 {
-    char wanted[16];
-    snprintf(wanted, sizeof wanted, "%d 0x", (int)SYS_futex);
-    await_line(peer, "syscall", wanted);
+    await_call(peer, SYS_futex, SYS_futex);
+}
+
+void peer_await_epoll(const struct peer *peer)
+{
+#ifdef SYS_epoll_wait
+    await_call(peer, SYS_epoll_wait, SYS_epoll_pwait);
+#else
+    await_call(peer, SYS_epoll_pwait, SYS_epoll_pwait);
+#endif
+}
+
+static DIR *threads_of(const struct peer *peer)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)peer->pid);
+    DIR *threads = opendir(path);
+    assert_non_null(threads);
+    return threads;
+}
+
+static bool at_rest(const struct peer *peer)
+{
+    bool rest = true;
+    DIR *threads = threads_of(peer);
+    for (struct dirent *thread; (thread = readdir(threads)) != NULL;)
+        rest = rest && (thread->d_name[0] == '.' || call_of(peer, thread->d_name) >= 0);
+    closedir(threads);
+    return rest;
+}
+
+void peer_await_rest(const struct peer *peer)
+{
+    for (uint64_t deadline = now_ns() + patience_ns(PATIENCE_S); now_ns() < deadline; pause_ms(1))
+        if (at_rest(peer))
+            return;
+    fail_msg("process %d does not come to rest", (int)peer->pid);
 }
 
 void peer_await_stop(const struct peer *peer)
@@ -229,24 +286,33 @@ void peer_await_stop(const struct peer *peer)
     await_line(peer, "stat", ") T ");
 }
 
-uint64_t peer_voluntary_switches(const struct peer *peer)
+static uint64_t number_after(const char *line, const char *label)
 {
-    char path[64];
-    uint64_t sum = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)peer->pid);
-    DIR *tasks = opendir(path);
-    assert_non_null(tasks);
-    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        char file[320], line[128];
-        snprintf(file, sizeof file, "/proc/%d/task/%s/status", (int)peer->pid, task->d_name);
-        FILE *stream = task->d_name[0] != '.' ? fopen(file, "r") : NULL;
-        static const char label[] = "voluntary_ctxt_switches:";
-        while (stream != NULL && fgets(line, sizeof line, stream) != NULL)
-            if (strncmp(line, label, sizeof label - 1) == 0)
-                sum += strtoull(line + sizeof label - 1, NULL, 10);
-        if (stream != NULL)
-            fclose(stream);
+    return strncmp(line, label, strlen(label)) == 0 ? strtoull(line + strlen(label), NULL, 10) : 0;
+}
+
+static void add_switches(const struct peer *peer, const char *thread, struct peer_switches *sum)
+{
+    char path[320], line[128];
+    snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)peer->pid, thread);
+    FILE *stream = fopen(path, "r");
+    while (stream != NULL && fgets(line, sizeof line, stream) != NULL) {
+        sum->voluntary += number_after(line, "voluntary_ctxt_switches:");
+        sum->involuntary += number_after(line, "nonvoluntary_ctxt_switches:");
     }
-    closedir(tasks);
+    if (stream != NULL)
+        fclose(stream);
+}
+
+struct peer_switches peer_switches(const struct peer *peer)
+{
+    struct peer_switches sum = {0};
+    DIR *threads = threads_of(peer);
+    for (struct dirent *thread; (thread = readdir(threads)) != NULL;) {
+        bool main_thread = strtol(thread->d_name, NULL, 10) == peer->pid;
+        if (thread->d_name[0] != '.' && (main_thread || !SANITIZER_HAS_A_THREAD))
+            add_switches(peer, thread->d_name, &sum);
+    }
+    closedir(threads);
     return sum;
 }

@@ -42,11 +42,18 @@ void peer_kill(struct peer *peer);
 /* Ends its input; it must exit with 0. */
 void peer_end(struct peer *peer);
 
-/* Until the process sleeps in futex(), or is stopped. */
+/* Until the process sleeps in futex(), or in epoll_wait(), or all its threads sleep in whatever call, or it is stopped.
+ */
 void peer_await_sleep(const struct peer *peer);
+void peer_await_epoll(const struct peer *peer);
+void peer_await_rest(const struct peer *peer);
 void peer_await_stop(const struct peer *peer);
 
-/* Context switches that the threads of the process made of their own will. */
-uint64_t peer_voluntary_switches(const struct peer *peer);
+/* Context switches of the threads of the process: those that they made of their own will, and the others. Of the main
+ * thread alone where the sanitizer has a thread of its own. */
+struct peer_switches {
+    uint64_t voluntary, involuntary;
+};
+struct peer_switches peer_switches(const struct peer *peer);
 
 #endif

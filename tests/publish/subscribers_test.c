@@ -64,13 +64,13 @@ static void nobody_works_while_nothing_is_published(struct peer *publisher, size
         peer_tell(subscribers[i], "wait %d %d", ROUNDS, IDLE_MS);
     for (size_t i = 0; i < count; i++)
         peer_await_sleep(subscribers[i]);
-    uint64_t switches = peer_voluntary_switches(publisher);
+    uint64_t switches = peer_switches(publisher).voluntary;
     for (size_t i = 0; i < count; i++) {
         uint64_t status;
         peer_hear(subscribers[i], &status, 1);
         assert_int_equal(status, NETIPC_TIMED_OUT);
     }
-    switches = peer_voluntary_switches(publisher) - switches;
+    switches = peer_switches(publisher).voluntary - switches;
     if (!SANITIZER_HAS_A_THREAD)
         assert_in_range(switches, 0, HANDFUL);
     uint64_t graces = (now_ns() - start) / 1000000 / GRACE_MS;
