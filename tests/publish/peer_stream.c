@@ -23,6 +23,7 @@ struct stream {
     uint64_t kind, most;
     unsigned char *room;
     int epoll;
+    bool armed;
     netipc_snapshot_info newest; /* of what was looked at */
     uint64_t seen;               /* for poll, wait and arm: 0 when refresh has told of something else since */
     uint64_t numbers[STREAM_NUMBERS];
@@ -196,30 +197,32 @@ static void follow_by_waiting(struct stream *stream)
 }
 
 /* Until the descriptor is readable, or a line has come. Whether it is the descriptor. */
-static bool sleep_in_epoll(struct stream *stream, int timeout_ms)
+static bool sleep_in_epoll(struct stream *stream)
 {
     struct epoll_event events[2];
-    int count = epoll_wait(stream->epoll, events, 2, timeout_ms);
+    int count = epoll_wait(stream->epoll, events, 2, -1);
     for (int i = 0; i < count; i++)
         if (events[i].data.fd != STDIN_FILENO)
             return true;
     return false;
 }
 
+/* Arms once for each sleep: a line that comes meanwhile must not make up for a doorbell that was lost. */
 static void follow_by_descriptor(struct stream *stream)
 {
     static const netipc_status allowed[] = {NETIPC_UNCHANGED, NETIPC_CLOSED, NETIPC_SUPERSEDED, NETIPC_DISCONNECTED,
                                             NETIPC_OK};
-    netipc_status status = netipc_subscriber_arm(stream->subscriber, stream->seen);
-    allow(stream, status, "arming", allowed);
-    if (status == NETIPC_OK) {
-        take_news(stream);
-    } else if (status == NETIPC_UNCHANGED) {
-        if (!sleep_in_epoll(stream, -1))
-            return;
+    if (!stream->armed) {
+        netipc_status status = netipc_subscriber_arm(stream->subscriber, stream->seen);
+        allow(stream, status, "arming", allowed);
+        stream->armed = status == NETIPC_UNCHANGED;
+        if (status == NETIPC_OK)
+            take_news(stream);
+        else if (status != NETIPC_UNCHANGED)
+            refresh(stream);
+    } else if (sleep_in_epoll(stream)) {
+        stream->armed = false;
         stream->numbers[STREAM_SLEEPS]++;
-        refresh(stream);
-    } else {
         refresh(stream);
     }
 }
