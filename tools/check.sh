@@ -13,7 +13,8 @@ Installs the missing packages (tools/packages.txt; as root or with sudo), builds
 in build/, build-asan/ and build-tsan/, runs the tests in each, and counts. Tests that need root are marked [root].
 The last line is: N passed, M failed, K skipped
 
-  --long            also the preset release, everything once more with clang, and the long runs of the models
+  --long            also the preset release, everything once more with clang, and the long runs: models, and an hour
+                    flat out in the preset default (NETIPC_SOAK_SECONDS=N in the environment: N seconds everywhere)
   --only PATTERN    only tests whose name matches this regular expression
   --no-lint         without clang-format, clang-tidy and shellcheck
   --no-sanitizers   without the presets asan and tsan
@@ -191,6 +192,7 @@ if bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
     check_compiler '' "${CC:-cc}"
     if [ $long = 1 ]; then
         runner=''
+        export NETIPC_SOAK_SECONDS=${NETIPC_SOAK_SECONDS:-300}
         check release build-release 1 --preset release --
         check_compiler clang- clang
     fi
