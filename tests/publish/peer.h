@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PEER_ARGUMENTS = 4 };
+enum { PEER_ARGUMENTS = 5 };
 
 /* The next command and its numbers; those not given are 0. false at the end of input. */
 bool peer_command(char name[32], uint64_t arguments[PEER_ARGUMENTS]);

@@ -16,7 +16,7 @@ struct peer {
     uint64_t generation;
 };
 
-/* open SLOTS CAPACITY CEILING HISTORY → status */
+/* open SLOTS CAPACITY CEILING HISTORY HANDSHAKE_MS (0: as long as a test may take) → status */
 static void open_publisher(struct peer *peer, const uint64_t *arguments)
 {
     peer->config.slots = (uint32_t)arguments[0];
@@ -24,7 +24,7 @@ static void open_publisher(struct peer *peer, const uint64_t *arguments)
     if (arguments[2] != 0)
         peer->config.ceiling = arguments[2];
     peer->config.history = (uint32_t)arguments[3];
-    peer->config.handshake_timeout_ns = patience_ns(30);
+    peer->config.handshake_timeout_ns = arguments[4] != 0 ? arguments[4] * 1000000 : patience_ns(30);
     peer->generation = 0;
     netipc_status status = netipc_publisher_open(&peer->config, &peer->publisher);
     peer_answer("%d", (int)status);

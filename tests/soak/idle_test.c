@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-enum { WAITERS = 16, DOZERS = 16, GRACE_MS = 1000, SHORT_MS = 3000, LONG_MS = 10000, HOUR_MS = 3600 * 1000 };
+enum { WAITERS = 16, DOZERS = 16, GRACE_MS = 1000, HOUR_MS = 3600 * 1000 };
+/* Of time without publications; and a deadline for handshakes that would be noticed in it, if it were left behind. */
+enum { SHORT_MS = 3000, LONG_MS = 10000, HANDSHAKE_MS = 2000 };
 
 static struct peer *publisher, *waiters[WAITERS], *dozers[DOZERS];
 
@@ -78,7 +80,10 @@ static void nobody_runs_while_nothing_is_published_but_waiters_once_a_grace(void
     struct peer_switches of_publisher, of_waiters[WAITERS], of_dozers[DOZERS];
     char command[32];
     snprintf(command, sizeof command, "wait 0 %d", HOUR_MS);
-    publisher = publisher_start(4, 4096, 0);
+    uint64_t opened;
+    publisher = peer_start("publisher");
+    peer_ask(publisher, &opened, 1, "open 4 4096 0 0 %d", HANDSHAKE_MS);
+    assert_int_equal(opened, NETIPC_OK);
     fall_asleep(waiters, WAITERS, command);
     fall_asleep(dozers, DOZERS, "doze 0");
     for (size_t i = 0; i < WAITERS; i++)
