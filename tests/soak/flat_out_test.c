@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* One slot more than the history takes is leased by each of three: the fourth leasing reader gets none. */
+/* SLOTS - 2 - HISTORY lease words are granted: one of the four readers that want one gets none. */
 enum {
     EACH = 4,
     READERS = EACH * STREAM_KINDS,
