@@ -2,6 +2,7 @@
 #include <netipc/publisher.h>
 
 #include "control/server.h"
+#include "publish/placement_notes.h"
 #include "publish/sized.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -35,6 +36,8 @@ struct netipc_publisher {
     uint32_t slots; /* wanted; a large region may have fewer */
     uint32_t history;
     uint64_t ceiling;
+    struct netipc_placement_wish placement;
+    struct netipc_log log;
 };
 
 void netipc_publisher_config_init(netipc_publisher_config *config)
@@ -51,6 +54,7 @@ void netipc_publisher_config_init(netipc_publisher_config *config)
         .socket_mode = 0600,
         .handshake_timeout_ns = UINT64_C(5000000000),
         .lock_timeout_ns = UINT64_C(5000000000),
+        .numa_node = NETIPC_NUMA_NODE_ANY,
     };
 }
 
@@ -73,7 +77,11 @@ static netipc_status check_config(const netipc_publisher_config *config)
                            config->directory_mode, config->socket_mode);
     if (config->handshake_timeout_ns == 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "a handshake timeout of 0 would let nobody in");
-    return NETIPC_OK;
+    if (config->numa_node != NETIPC_NUMA_NODE_ANY &&
+        (config->numa_node < 0 || config->numa_node > NETIPC_NUMA_NODE_MAX))
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "NUMA node %d, 0 to %d or %d for any are possible",
+                           config->numa_node, NETIPC_NUMA_NODE_MAX, NETIPC_NUMA_NODE_ANY);
+    return netipc_placement_check(config->placement);
 }
 
 static struct netipc_server_offer offer_of(const struct netipc_region *region, const struct netipc_region_label *label,
@@ -86,6 +94,15 @@ static struct netipc_server_offer offer_of(const struct netipc_region *region, c
         .incarnation = {label->incarnation[0], label->incarnation[1]},
         .lease_quota = netipc_ring_quota(region->geometry.slot_count, history),
     };
+}
+
+static netipc_status make_region(const netipc_publisher *publisher, const struct netipc_region_geometry *geometry,
+                                 const struct netipc_region_label *label, struct netipc_region *region)
+{
+    netipc_status status = netipc_region_create(geometry, label, &publisher->placement, region);
+    if (status == NETIPC_OK)
+        netipc_placement_log(&publisher->log, &region->placement, label->ordinal, geometry->region_size);
+    return status;
 }
 
 static netipc_status make_first_region(netipc_publisher *publisher, const netipc_publisher_config *config)
@@ -101,7 +118,7 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
     publisher->label.ordinal = 1;
     publisher->label.schema_id = config->schema_id;
     publisher->label.schema_version = config->schema_version;
-    status = netipc_region_create(&geometry, &publisher->label, &publisher->region);
+    status = make_region(publisher, &geometry, &publisher->label, &publisher->region);
     if (status == NETIPC_OK)
         netipc_ring_start(&publisher->ring, &publisher->region, publisher->label.ordinal, &publisher->table, 0,
                           &(struct netipc_ring_totals){0});
@@ -122,7 +139,7 @@ static netipc_status start_server(netipc_publisher *publisher, const netipc_publ
         .handshake_timeout_ns = config->handshake_timeout_ns,
         .lock_timeout_ns = config->lock_timeout_ns,
         .table = &publisher->table,
-        .log = {config->log, config->log_context},
+        .log = publisher->log,
     };
     struct netipc_server_offer offer = offer_of(&publisher->region, &publisher->label, publisher->history);
     return netipc_server_open(&server, &offer, config->loop == NETIPC_LOOP_OWN_THREAD, &publisher->server);
@@ -162,6 +179,8 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     opened->slots = config.slots;
     opened->history = config.history;
     opened->ceiling = config.ceiling;
+    opened->placement = (struct netipc_placement_wish){config.placement, config.numa_node};
+    opened->log = (struct netipc_log){config.log, config.log_context};
     status = netipc_fork_guard_arm(&opened->fork_guard);
     if (status == NETIPC_OK)
         status = netipc_session_table_open(&opened->table, config.max_sessions);
@@ -231,7 +250,7 @@ static netipc_status begin_growth(netipc_publisher *publisher, uint64_t length)
         return status;
     struct netipc_region_label label = publisher->label;
     label.ordinal++;
-    status = netipc_region_create(&geometry, &label, &publisher->next_region);
+    status = make_region(publisher, &geometry, &label, &publisher->next_region);
     if (status != NETIPC_OK)
         return status;
     netipc_ring_start(&publisher->next_ring, &publisher->next_region, label.ordinal, &publisher->table,
@@ -413,6 +432,7 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
     struct netipc_server_totals sessions;
     netipc_server_totals(publisher->server, &sessions);
     const struct netipc_ring_totals *totals = &publisher->ring.totals;
+    const struct netipc_placement *placement = &publisher->region.placement;
     const netipc_publisher_info filled = {
         .size = sizeof filled,
         .slots = publisher->region.geometry.slot_count,
@@ -433,6 +453,10 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
         .refused_busy = sessions.refused_busy,
         .refused_other = sessions.refused_other,
         .timed_out = sessions.timed_out,
+        .placement_wanted = placement->wanted,
+        .placement_in_force = placement->wanted & ~placement->refused,
+        .placement_refused = placement->refused,
+        .placement_error = placement->last_error,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

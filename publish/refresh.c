@@ -3,6 +3,7 @@
 #include <netipc/subscriber.h>
 
 #include "control/cancel.h"
+#include "publish/placement_notes.h"
 #include "publish/subscriber_state.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -119,6 +120,7 @@ static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_cl
                                  {"region_size", NULL, region->region_size},
                                  {"lease_quota", NULL, region->lease_quota}};
     netipc_log_event(&subscriber->log, NETIPC_LOG_INFO, "attached", fields, 3);
+    netipc_placement_log(&subscriber->log, &attachment->view.placement, region->ordinal, region->region_size);
     return NETIPC_OK;
 }
 
@@ -127,8 +129,8 @@ static netipc_status make_attachment(netipc_subscriber *subscriber, const struct
 {
     struct netipc_region_view view;
     struct netipc_session_map *session = region->page_fd < 0 ? netipc_subscriber_at_hand(subscriber)->session : NULL;
-    netipc_status status =
-        netipc_region_attach(region->region_fd, region->region_size, subscriber->max_region_size, &view);
+    netipc_status status = netipc_region_attach(region->region_fd, region->region_size, subscriber->max_region_size,
+                                                subscriber->placement, &view);
     if (status != NETIPC_OK)
         return status;
     if (view.identity.ordinal != region->ordinal || view.identity.incarnation[0] != region->incarnation[0] ||

@@ -3,6 +3,7 @@
 
 #include "control/cancel.h"
 #include "control/endpoint.h"
+#include "publish/placement_notes.h"
 #include "publish/sized.h"
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
@@ -45,7 +46,9 @@ static netipc_status check_config(const netipc_subscriber_config *config)
                            NETIPC_SESSION_LEASES);
     if (config->spin != NETIPC_SPIN_ADAPTIVE && config->spin != NETIPC_SPIN_FIXED)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "spin %u is none of NETIPC_SPIN_", config->spin);
-    return NETIPC_OK;
+    if (config->reserved != 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
+    return netipc_placement_check(config->placement);
 }
 
 static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber_config *config)
@@ -58,6 +61,7 @@ static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber
     subscriber->spin_ns = config->spin_ns;
     subscriber->spin_is_fixed = config->spin == NETIPC_SPIN_FIXED;
     subscriber->leases = config->leases;
+    subscriber->placement = config->placement;
     subscriber->own.subscriber = subscriber;
     subscriber->light_barrier_is_fence = !netipc_os_heavy_barrier_ready();
     subscriber->run_dir = strdup(config->run_dir);

@@ -24,6 +24,8 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
     static const struct netipc_region_identity none;
     const struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed);
     const struct netipc_region_identity *identity = attachment != NULL ? &attachment->view.identity : &none;
+    static const struct netipc_placement unplaced;
+    const struct netipc_placement *placement = attachment != NULL ? &attachment->view.placement : &unplaced;
     uint64_t hot = netipc_subscriber_hot(subscriber);
     struct netipc_read_totals totals;
     sum_totals(subscriber, &totals);
@@ -50,6 +52,10 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
         .sleeps = netipc_load(&totals.sleeps, relaxed),
         .spins = netipc_load(&totals.spins, relaxed),
         .publishers_gone = subscriber->publishers_gone,
+        .placement_wanted = placement->wanted,
+        .placement_in_force = placement->wanted & ~placement->refused,
+        .placement_refused = placement->refused,
+        .placement_error = placement->last_error,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

@@ -43,6 +43,7 @@ struct netipc_subscriber {
     uint64_t max_region_size, connect_timeout_ns, reconnect_ns, grace_ns, spin_ns;
     bool spin_is_fixed;
     uint32_t leases;
+    uint32_t placement; /* NETIPC_PLACE_… */
 
     /* What any thread may touch: two windows whose addresses never change, so that no attachment can be pulled from
      * under a thread or a signal handler. */

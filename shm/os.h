@@ -10,6 +10,7 @@
 #include <netipc/status.h>
 
 #include "shm/atomics.h"
+#include "shm/placement.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,16 +18,25 @@
 /* --- memory --- */
 
 /*
- * Makes an anonymous shared object of size bytes, a multiple of the page size, with every byte allocated, and
+ * Makes an anonymous shared object of size bytes, a multiple of the page size, with nothing of it allocated, and
  * not yet sealed. name shows in /proc/PID/maps. NETIPC_TOO_LARGE (RLIMIT_FSIZE), NETIPC_NO_MEMORY, …
  */
 netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd);
 
-/* Maps it for reading and writing, resident, not inherited by fork. */
-netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, void **base);
+/* Allocates what is not, of a new object or of a sealed one (a peer could punch holes before the seal). */
+netipc_status netipc_os_memory_reserve(int fd, uint64_t size);
 
-/* Maps size bytes read-only, not inherited by fork. */
-netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, const void **base);
+/* Maps it for reading and writing, not inherited by fork. alignment: as below. */
+netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, uint64_t alignment, void **base);
+
+/* Makes a writable mapping of reserved memory resident. */
+netipc_status netipc_os_memory_populate(void *base, uint64_t size);
+
+/*
+ * Maps size bytes read-only, not inherited by fork. alignment of the address, a power of two: more than a page is a
+ * wish that may come to nothing.
+ */
+netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, uint64_t alignment, const void **base);
 
 void netipc_os_memory_unmap(const void *base, uint64_t size);
 
@@ -49,9 +59,6 @@ netipc_status netipc_os_memory_verify_size(int fd, uint64_t size);
  * so. */
 netipc_status netipc_os_memory_verify_own(int fd, uint64_t size);
 
-/* Makes sure that all of a sealed object is allocated (a peer could punch holes before the seal). */
-netipc_status netipc_os_memory_reserve(int fd, uint64_t size);
-
 uint64_t netipc_os_page_size(void);
 
 /*
@@ -69,6 +76,18 @@ netipc_status netipc_os_window_show(void *window, int fd);
 netipc_status netipc_os_window_move(void *window, const void *page);
 
 void netipc_os_window_close(void *window);
+
+/* --- placement: the wishes of placement.h --- */
+
+/* What a mapping is to be aligned to for huge pages. */
+uint64_t netipc_os_huge_page_size(void);
+
+/* In this order, of a writable mapping: with nothing reserved yet, and when it has been populated. */
+void netipc_os_place_empty(void *base, uint64_t size, struct netipc_placement *placement);
+void netipc_os_place_populated(void *base, uint64_t size, struct netipc_placement *placement);
+
+/* Of a mapping made by netipc_os_memory_map_readable(). */
+void netipc_os_place_readable(const void *base, uint64_t size, struct netipc_placement *placement);
 
 /* --- waiting: on words in shared memory, across processes --- */
 

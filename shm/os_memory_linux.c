@@ -55,9 +55,28 @@ static netipc_status check_size(uint64_t size)
     return check_addressable(size);
 }
 
+netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd)
+{
+    netipc_status status = check_size(size);
+    if (status != NETIPC_OK)
+        return status;
+    int memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (memory < 0 && errno == EINVAL)
+        memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memory < 0)
+        return netipc_fail_errno(errno, "memfd_create");
+    if (ftruncate(memory, (off_t)size) < 0) {
+        status = netipc_fail_errno(errno, "reserve %llu bytes of shared memory", (unsigned long long)size);
+        close(memory);
+        return status;
+    }
+    *fd = memory;
+    return NETIPC_OK;
+}
+
 /* In steps: a signal makes the kernel undo the step that it interrupts, and signals may come faster than all of it
  * takes. */
-static netipc_status allocate(int fd, uint64_t size)
+netipc_status netipc_os_memory_reserve(int fd, uint64_t size)
 {
     const uint64_t step = UINT64_C(4) << 20;
     for (uint64_t at = 0; at < size;) {
@@ -70,75 +89,76 @@ static netipc_status allocate(int fd, uint64_t size)
     return NETIPC_OK;
 }
 
-netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd)
-{
-    netipc_status status = check_size(size);
-    if (status != NETIPC_OK)
-        return status;
-    int memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-    if (memory < 0 && errno == EINVAL)
-        memory = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (memory < 0)
-        return netipc_fail_errno(errno, "memfd_create");
-    if (ftruncate(memory, (off_t)size) < 0)
-        status = netipc_fail_errno(errno, "reserve %llu bytes of shared memory", (unsigned long long)size);
-    else
-        status = allocate(memory, size);
-    if (status != NETIPC_OK) {
-        close(memory);
-        return status;
-    }
-    *fd = memory;
-    return NETIPC_OK;
-}
-
-netipc_status netipc_os_memory_reserve(int fd, uint64_t size)
-{
-    return allocate(fd, size);
-}
-
 static void touch_pages(volatile unsigned char *base, uint64_t size)
 {
     for (uint64_t at = 0; at < size; at += 4096)
         base[at] = base[at];
 }
 
-netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, void **base)
+/* An address that is a multiple of alignment, in the midst of a range that is larger by that much. */
+static void *map_aligned(int fd, uint64_t size, uint64_t alignment, int protection)
 {
-    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    uint64_t range;
+    if (netipc_add_overflows(size, alignment, &range))
+        return MAP_FAILED;
+    unsigned char *reserved = mmap(NULL, range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reserved == MAP_FAILED)
+        return MAP_FAILED;
+    uint64_t before = (alignment - (uintptr_t)reserved % alignment) % alignment;
+    void *mapped = mmap(reserved + before, size, protection, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        munmap(reserved, range);
+        return MAP_FAILED;
+    }
+    if (before > 0)
+        munmap(reserved, before);
+    munmap(reserved + before + size, alignment - before);
+    return mapped;
+}
+
+static netipc_status map(int fd, uint64_t size, uint64_t alignment, int protection, void **base)
+{
+    void *mapped = MAP_FAILED;
+    if (alignment > netipc_os_page_size())
+        mapped = map_aligned(fd, size, alignment, protection);
     if (mapped == MAP_FAILED)
-        return netipc_fail_errno(errno, "map %llu bytes of shared memory for writing", (unsigned long long)size);
+        mapped = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return netipc_fail_errno(errno, "map %llu bytes of shared memory for %s", (unsigned long long)size,
+                                 (protection & PROT_WRITE) != 0 ? "writing" : "reading");
     if (madvise(mapped, size, MADV_DONTFORK) < 0) {
         netipc_status status = netipc_fail_errno(errno, "keep shared memory out of forked children");
         munmap(mapped, size);
         return status;
-    }
-    if (madvise(mapped, size, MADV_POPULATE_WRITE) < 0) {
-        if (errno != EINVAL) {
-            netipc_status status =
-                netipc_fail_errno(errno, "populate %llu bytes of shared memory", (unsigned long long)size);
-            munmap(mapped, size);
-            return status;
-        }
-        touch_pages(mapped, size); /* allocated already, so no touch can fail */
     }
     *base = mapped;
     return NETIPC_OK;
 }
 
-netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, const void **base)
+netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, uint64_t alignment, void **base)
 {
-    netipc_status addressable = check_addressable(size);
-    if (addressable != NETIPC_OK)
-        return addressable;
-    void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED)
-        return netipc_fail_errno(errno, "map %llu bytes of shared memory for reading", (unsigned long long)size);
-    if (madvise(mapped, size, MADV_DONTFORK) < 0) {
-        netipc_status status = netipc_fail_errno(errno, "keep shared memory out of forked children");
-        munmap(mapped, size);
+    return map(fd, size, alignment, PROT_READ | PROT_WRITE, base);
+}
+
+netipc_status netipc_os_memory_populate(void *base, uint64_t size)
+{
+    if (madvise(base, size, MADV_POPULATE_WRITE) == 0)
+        return NETIPC_OK;
+    if (errno != EINVAL)
+        return netipc_fail_errno(errno, "populate %llu bytes of shared memory", (unsigned long long)size);
+    touch_pages(base, size); /* allocated already, so no touch can fail */
+    return NETIPC_OK;
+}
+
+netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, uint64_t alignment, const void **base)
+{
+    netipc_status status = check_addressable(size);
+    if (status != NETIPC_OK)
         return status;
-    }
+    void *mapped;
+    status = map(fd, size, alignment, PROT_READ, &mapped);
+    if (status != NETIPC_OK)
+        return status;
     madvise(mapped, size, MADV_POPULATE_READ); /* only saves faults later, so a refusal changes nothing */
     *base = mapped;
     return NETIPC_OK;

@@ -78,8 +78,31 @@ static void write_identity(const struct netipc_region_geometry *geometry, const 
     identity->check = identity_check(identity);
 }
 
+/* What the address is to be a multiple of. */
+static uint64_t alignment_for(uint32_t placement, uint64_t size)
+{
+    uint64_t huge = netipc_os_huge_page_size();
+    return (placement & NETIPC_PLACE_HUGE_PAGES) != 0 && size >= huge ? huge : netipc_os_page_size();
+}
+
+/* Maps a new object and makes it resident where it is wanted. *base may be set when it fails. */
+static netipc_status fill_memory(int fd, uint64_t size, struct netipc_placement *placement, void **base)
+{
+    netipc_status status = netipc_os_memory_map_writable(fd, size, alignment_for(placement->wanted, size), base);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_os_place_empty(*base, size, placement);
+    status = netipc_os_memory_reserve(fd, size);
+    if (status == NETIPC_OK)
+        status = netipc_os_memory_populate(*base, size);
+    if (status == NETIPC_OK)
+        netipc_os_place_populated(*base, size, placement);
+    return status;
+}
+
 netipc_status netipc_region_create(const struct netipc_region_geometry *geometry,
-                                   const struct netipc_region_label *label, struct netipc_region *region)
+                                   const struct netipc_region_label *label, const struct netipc_placement_wish *wish,
+                                   struct netipc_region *region)
 {
     char name[NETIPC_SERVICE_LABEL_SIZE + 16];
     snprintf(name, sizeof name, "netipc:%s", label->service);
@@ -88,7 +111,9 @@ netipc_status netipc_region_create(const struct netipc_region_geometry *geometry
     if (status != NETIPC_OK)
         return status;
     void *base = NULL;
-    status = netipc_os_memory_map_writable(fd, geometry->region_size, &base);
+    struct netipc_placement placement;
+    netipc_placement_begin(&placement, wish);
+    status = fill_memory(fd, geometry->region_size, &placement, &base);
     if (status == NETIPC_OK)
         status = netipc_os_memory_seal(fd);
     if (status != NETIPC_OK) {
@@ -104,6 +129,7 @@ netipc_status netipc_region_create(const struct netipc_region_geometry *geometry
         .slots = (struct netipc_slot_header *)(void *)(bytes + geometry->slot_headers_offset),
         .data = bytes + geometry->slot_data_offset,
         .fd = fd,
+        .placement = placement,
     };
     write_identity(geometry, label, &region->header->identity);
     netipc_store(&region->header->latest, netipc_hot_word(0, NETIPC_REGION_LIVE, 0), relaxed);
@@ -148,7 +174,8 @@ static netipc_status check_identity(const struct netipc_region_identity *identit
     return NETIPC_OK;
 }
 
-netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t limit, struct netipc_region_view *view)
+netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t limit, uint32_t placement,
+                                   struct netipc_region_view *view)
 {
     if (announced_size > limit)
         return netipc_fail(NETIPC_LIMIT_EXCEEDED, "region of %llu bytes, this subscriber accepts %llu",
@@ -160,7 +187,7 @@ netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t lim
     if (status != NETIPC_OK)
         return status;
     const void *base;
-    status = netipc_os_memory_map_readable(fd, announced_size, &base);
+    status = netipc_os_memory_map_readable(fd, announced_size, alignment_for(placement, announced_size), &base);
     if (status != NETIPC_OK)
         return status;
     const unsigned char *bytes = base;
@@ -172,6 +199,9 @@ netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t lim
         *view = (struct netipc_region_view){0};
         return status;
     }
+    const struct netipc_placement_wish wish = {placement, NETIPC_NUMA_NODE_ANY};
+    netipc_placement_begin(&view->placement, &wish);
+    netipc_os_place_readable(base, announced_size, &view->placement);
     view->identity.service[NETIPC_SERVICE_LABEL_SIZE - 1] = '\0';
     view->slots = (const struct netipc_slot_header *)(const void *)(bytes + view->geometry.slot_headers_offset);
     view->data = bytes + view->geometry.slot_data_offset;

@@ -5,13 +5,14 @@
 /*
  * A region: one sealed shared-memory object that holds the header, the slot headers and the slots.
  *
- *   publisher   create (allocate, populate, map) ── write identity ── seal ── hand over ── destroy
+ *   publisher   create (map, place, allocate, populate) ── write identity ── seal ── hand over ── destroy
  *   subscriber  attach (verify seals, size and allocation; map read-only; check identity) ── detach
  */
 
 #include <netipc/status.h>
 
 #include "shm/layout.h"
+#include "shm/placement.h"
 
 #include <stdbool.h>
 
@@ -45,11 +46,13 @@ struct netipc_region {
     struct netipc_slot_header *slots;
     unsigned char *data;
     int fd;
+    struct netipc_placement placement;
 };
 
-/* A sealed region in which nothing is published. */
+/* A sealed region in which nothing is published. What of the wish (NULL: none) the system refuses it does without. */
 netipc_status netipc_region_create(const struct netipc_region_geometry *geometry,
-                                   const struct netipc_region_label *label, struct netipc_region *region);
+                                   const struct netipc_region_label *label, const struct netipc_placement_wish *wish,
+                                   struct netipc_region *region);
 
 /* Unmaps and closes the publisher's end; subscribers keep theirs. In a forked child (forked): closes only, since
  * fork did not inherit the mapping. */
@@ -67,13 +70,16 @@ struct netipc_region_view {
     const struct netipc_region_header *header;
     const struct netipc_slot_header *slots;
     const unsigned char *data;
+    struct netipc_placement placement;
 };
 
 /*
  * Proves and maps a region received as fd, which stays the caller's. announced_size is what the publisher said;
- * limit is what the subscriber accepts. NETIPC_LIMIT_EXCEEDED, NETIPC_CORRUPT, NETIPC_INCOMPATIBLE, NETIPC_NO_MEMORY, …
+ * limit is what the subscriber accepts; placement is NETIPC_PLACE_… for the mapping.
+ * NETIPC_LIMIT_EXCEEDED, NETIPC_CORRUPT, NETIPC_INCOMPATIBLE, NETIPC_NO_MEMORY, …
  */
-netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t limit, struct netipc_region_view *view);
+netipc_status netipc_region_attach(int fd, uint64_t announced_size, uint64_t limit, uint32_t placement,
+                                   struct netipc_region_view *view);
 
 void netipc_region_detach(struct netipc_region_view *view, bool forked);
 

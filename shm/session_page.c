@@ -24,6 +24,21 @@ bool netipc_session_page_announced_ok(uint32_t line_offset, uint64_t bytes)
            netipc_range_ok(line_offset, NETIPC_SESSION_LINE_SIZE, NETIPC_SESSION_PAGE_SIZE);
 }
 
+static netipc_status map_resident(int fd, uint64_t bytes, void **base)
+{
+    void *mapped;
+    netipc_status status = netipc_os_memory_map_writable(fd, bytes, bytes, &mapped);
+    if (status != NETIPC_OK)
+        return status;
+    status = netipc_os_memory_populate(mapped, bytes);
+    if (status != NETIPC_OK) {
+        netipc_os_memory_unmap(mapped, bytes);
+        return status;
+    }
+    *base = mapped;
+    return NETIPC_OK;
+}
+
 netipc_status netipc_session_page_create(uint64_t session_number, struct netipc_session_page *page)
 {
     uint64_t bytes = netipc_session_page_bytes();
@@ -32,7 +47,9 @@ netipc_status netipc_session_page_create(uint64_t session_number, struct netipc_
     if (status != NETIPC_OK)
         return status;
     void *base = NULL;
-    status = netipc_os_memory_map_writable(fd, bytes, &base);
+    status = netipc_os_memory_reserve(fd, bytes);
+    if (status == NETIPC_OK)
+        status = map_resident(fd, bytes, &base);
     if (status == NETIPC_OK)
         status = netipc_os_memory_seal_size(fd);
     if (status != NETIPC_OK) {
@@ -84,5 +101,5 @@ netipc_status netipc_session_page_join(int fd, uint64_t bytes, void **base)
     netipc_status status = netipc_os_memory_verify_size(fd, bytes);
     if (status != NETIPC_OK)
         return status;
-    return netipc_os_memory_map_writable(fd, bytes, base);
+    return map_resident(fd, bytes, base);
 }

@@ -12,6 +12,7 @@
 
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/log.h>
+#include <netipc/placement.h>
 #include <netipc/publisher.h>
 #include <netipc/reader.h>
 #include <netipc/status.h>

@@ -4,6 +4,7 @@
 
 #include <netipc/export.h>
 #include <netipc/log.h>
+#include <netipc/placement.h>
 #include <netipc/status.h>
 
 #include <stddef.h>
@@ -74,6 +75,9 @@ typedef struct netipc_publisher_config {
 
     netipc_log_fn log; /* default NULL */
     void *log_context;
+
+    uint32_t placement; /* NETIPC_PLACE_… of placement.h, but NETIPC_PLACE_NUMA_NODE; default 0 */
+    int32_t numa_node;  /* 0 to NETIPC_NUMA_NODE_MAX; default NETIPC_NUMA_NODE_ANY */
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */
@@ -171,6 +175,11 @@ typedef struct netipc_publisher_info {
     uint64_t refused_busy; /* over max_sessions */
     uint64_t refused_other;
     uint64_t timed_out; /* sessions ended by a handshake deadline */
+    /* NETIPC_PLACE_… of placement.h, for the region at hand. */
+    uint32_t placement_wanted;
+    uint32_t placement_in_force;
+    uint32_t placement_refused; /* the rest of what is wanted */
+    uint32_t placement_error;   /* netipc_status of the last refusal; 0: none */
 } netipc_publisher_info;
 
 /* NETIPC_OK, NETIPC_INVALID_ARGUMENT (size is 0), NETIPC_FORKED. Never blocks. */

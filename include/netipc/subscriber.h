@@ -4,6 +4,7 @@
 
 #include <netipc/export.h>
 #include <netipc/log.h>
+#include <netipc/placement.h>
 #include <netipc/status.h>
 
 #include <stddef.h>
@@ -92,6 +93,9 @@ typedef struct netipc_subscriber_config {
 
     netipc_log_fn log; /* default NULL */
     void *log_context;
+
+    uint32_t placement; /* NETIPC_PLACE_… of placement.h, but NETIPC_PLACE_NUMA_NODE; default 0 */
+    uint32_t reserved;  /* 0 */
 } netipc_subscriber_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
@@ -228,6 +232,11 @@ typedef struct netipc_subscriber_info {
     uint64_t sleeps;       /* times that a wait went to sleep */
     uint64_t spins;        /* times that a wait spun, with success or not */
     uint64_t publishers_gone;
+    /* NETIPC_PLACE_… of placement.h, for the region at hand; 0 without one. */
+    uint32_t placement_wanted;
+    uint32_t placement_in_force;
+    uint32_t placement_refused; /* the rest of what is wanted */
+    uint32_t placement_error;   /* netipc_status of the last refusal; 0: none */
 } netipc_subscriber_info;
 
 /* NETIPC_OK, NETIPC_INVALID_ARGUMENT (size is 0), NETIPC_FORKED. No system call. */

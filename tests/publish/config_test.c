@@ -79,6 +79,18 @@ static void numbers_outside_their_range_are_refused(void **state)
     subscriber_with(reconnect_ns, 0, NETIPC_INVALID_ARGUMENT);
     subscriber_with(spin, NETIPC_SPIN_FIXED, NETIPC_OK);
     subscriber_with(spin, 2, NETIPC_INVALID_ARGUMENT);
+    const uint32_t placement = NETIPC_PLACE_HUGE_PAGES | NETIPC_PLACE_LOCK | NETIPC_PLACE_PREFAULT;
+    publisher_with(placement, placement, NETIPC_OK);
+    publisher_with(placement, NETIPC_PLACE_NUMA_NODE, NETIPC_INVALID_ARGUMENT);
+    publisher_with(placement, 16, NETIPC_INVALID_ARGUMENT);
+    publisher_with(numa_node, -2, NETIPC_INVALID_ARGUMENT);
+    publisher_with(numa_node, -1, NETIPC_OK);
+    publisher_with(numa_node, 1023, NETIPC_OK); /* whether there is one or not */
+    publisher_with(numa_node, 1024, NETIPC_INVALID_ARGUMENT);
+    subscriber_with(placement, placement, NETIPC_OK);
+    subscriber_with(placement, NETIPC_PLACE_NUMA_NODE, NETIPC_INVALID_ARGUMENT);
+    subscriber_with(placement, 16, NETIPC_INVALID_ARGUMENT);
+    subscriber_with(reserved, 1, NETIPC_INVALID_ARGUMENT);
 }
 
 static void names_that_cannot_be_a_service_are_refused(void **state)

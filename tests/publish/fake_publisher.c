@@ -38,7 +38,7 @@ void fake_prepare(struct fake_publisher *fake)
     const struct netipc_region_label label = {.incarnation = {11, 12}, .ordinal = 1, .service = SERVICE_NAME};
     struct netipc_region_geometry geometry;
     assert_int_equal(netipc_region_plan(4, 4096, UINT64_MAX, &geometry), NETIPC_OK);
-    assert_int_equal(netipc_region_create(&geometry, &label, &fake->region), NETIPC_OK);
+    assert_int_equal(netipc_region_create(&geometry, &label, NULL, &fake->region), NETIPC_OK);
     assert_int_equal(netipc_session_page_create(1, &fake->page), NETIPC_OK);
     publish_one(fake);
     fake->ack = (struct netipc_hello_ack){

@@ -10,7 +10,7 @@ void make_leased_ring(struct leased_ring *leased, uint32_t slots, uint32_t histo
     netipc_session_table_close(&leased->made.sessions);
     assert_int_equal(netipc_session_table_open(&leased->made.sessions, LEASED_SESSIONS_MOST), NETIPC_OK);
     assert_int_equal(netipc_region_attach(leased->made.region.fd, leased->made.region.geometry.region_size, UINT64_MAX,
-                                          &leased->view),
+                                          0, &leased->view),
                      NETIPC_OK);
     leased->slots = slots;
     leased->history = history;

@@ -23,7 +23,7 @@ void make_ring(struct made_ring *made, uint32_t slots, uint64_t capacity)
     struct netipc_region_geometry geometry;
     const struct netipc_region_label label = {.incarnation = {1, 2}, .ordinal = 1, .service = "made"};
     assert_int_equal(netipc_region_plan(slots, capacity, UINT64_MAX, &geometry), NETIPC_OK);
-    assert_int_equal(netipc_region_create(&geometry, &label, &made->region), NETIPC_OK);
+    assert_int_equal(netipc_region_create(&geometry, &label, NULL, &made->region), NETIPC_OK);
     assert_int_equal(netipc_session_table_open(&made->sessions, 4), NETIPC_OK);
     netipc_ring_start(&made->ring, &made->region, 1, &made->sessions, 0, &(struct netipc_ring_totals){0});
 }

@@ -106,9 +106,9 @@ static void what_is_created_is_what_is_attached(void **state)
     const struct netipc_region_label label = {
         .incarnation = {11, 22}, .ordinal = 33, .schema_id = 44, .schema_version = 55, .service = "a-service"};
     assert_int_equal(netipc_region_plan(7, 5000, UINT64_MAX, &geometry), NETIPC_OK);
-    assert_int_equal(netipc_region_create(&geometry, &label, &region), NETIPC_OK);
+    assert_int_equal(netipc_region_create(&geometry, &label, NULL, &region), NETIPC_OK);
     assert_int_equal(fcntl(region.fd, F_GETFD), FD_CLOEXEC);
-    assert_int_equal(netipc_region_attach(region.fd, geometry.region_size, geometry.region_size, &view), NETIPC_OK);
+    assert_int_equal(netipc_region_attach(region.fd, geometry.region_size, geometry.region_size, 0, &view), NETIPC_OK);
     assert_memory_equal(&view.geometry.capacity, &geometry.capacity, sizeof geometry - 8);
     assert_int_equal(view.geometry.slot_count, 7);
     assert_true(view.identity.incarnation[0] == 11 && view.identity.incarnation[1] == 22);
@@ -140,8 +140,8 @@ static void a_name_that_fills_its_label_is_cut_and_ended(void **state)
     name[100] = '\0';
     const struct netipc_region_label label = {.ordinal = 1, .service = name};
     assert_int_equal(netipc_region_plan(4, 1, UINT64_MAX, &geometry), NETIPC_OK);
-    assert_int_equal(netipc_region_create(&geometry, &label, &region), NETIPC_OK);
-    assert_int_equal(netipc_region_attach(region.fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
+    assert_int_equal(netipc_region_create(&geometry, &label, NULL, &region), NETIPC_OK);
+    assert_int_equal(netipc_region_attach(region.fd, geometry.region_size, UINT64_MAX, 0, &view), NETIPC_OK);
     assert_int_equal(strlen(view.identity.service), 63);
     netipc_region_detach(&view, false);
     netipc_region_destroy(&region, false);
@@ -166,7 +166,7 @@ static unsigned char *bytes_of_region(size_t *length)
 static netipc_status attach_bytes(const unsigned char *bytes, size_t length, struct netipc_region_view *view)
 {
     int fd = make_memory(bytes, length, SEALS_WANTED);
-    netipc_status status = netipc_region_attach(fd, length, UINT64_MAX, view);
+    netipc_status status = netipc_region_attach(fd, length, UINT64_MAX, 0, view);
     close(fd);
     return status;
 }
@@ -242,7 +242,7 @@ static void memory_that_lacks_a_seal_is_refused(void **state)
             if (!(missing & 1 << i))
                 seals |= each[i];
         int fd = make_memory(bytes, length, seals);
-        netipc_status status = netipc_region_attach(fd, length, UINT64_MAX, &view);
+        netipc_status status = netipc_region_attach(fd, length, UINT64_MAX, 0, &view);
         assert_int_equal(status, missing == 0 ? NETIPC_OK : NETIPC_CORRUPT);
         if (missing == 0)
             netipc_region_detach(&view, false);
@@ -250,7 +250,7 @@ static void memory_that_lacks_a_seal_is_refused(void **state)
     }
     /* More seals than are demanded do no harm. */
     int fd = make_memory(bytes, length, SEALS_WANTED | F_SEAL_WRITE);
-    assert_int_equal(netipc_region_attach(fd, length, UINT64_MAX, &view), NETIPC_OK);
+    assert_int_equal(netipc_region_attach(fd, length, UINT64_MAX, 0, &view), NETIPC_OK);
     netipc_region_detach(&view, false);
     close(fd);
     free(bytes);
@@ -267,7 +267,7 @@ static void sparse_memory_is_refused(void **state)
         int fd = make_memory(bytes, length, 0);
         assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(page * 4096), 4096), 0);
         assert_int_equal(fcntl(fd, F_ADD_SEALS, SEALS_WANTED), 0);
-        assert_int_equal(netipc_region_attach(fd, length, UINT64_MAX, &view), NETIPC_CORRUPT);
+        assert_int_equal(netipc_region_attach(fd, length, UINT64_MAX, 0, &view), NETIPC_CORRUPT);
         close(fd);
     }
     free(bytes);
@@ -298,7 +298,7 @@ static void memory_of_another_size_than_announced_is_refused(void **state)
                  {239, 239}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int fd = make_memory(longer, cases[i].real, SEALS_WANTED);
-        assert_int_equal(netipc_region_attach(fd, cases[i].announced, UINT64_MAX, &view), NETIPC_CORRUPT);
+        assert_int_equal(netipc_region_attach(fd, cases[i].announced, UINT64_MAX, 0, &view), NETIPC_CORRUPT);
         close(fd);
     }
     free(longer);
@@ -309,8 +309,8 @@ static void a_region_above_the_limit_is_refused_unseen(void **state)
 {
     (void)state;
     struct netipc_region_view view;
-    assert_int_equal(netipc_region_attach(-1, 8193, 8192, &view), NETIPC_LIMIT_EXCEEDED);
-    assert_int_equal(netipc_region_attach(-1, UINT64_MAX, UINT64_MAX - 1, &view), NETIPC_LIMIT_EXCEEDED);
+    assert_int_equal(netipc_region_attach(-1, 8193, 8192, 0, &view), NETIPC_LIMIT_EXCEEDED);
+    assert_int_equal(netipc_region_attach(-1, UINT64_MAX, UINT64_MAX - 1, 0, &view), NETIPC_LIMIT_EXCEEDED);
 }
 
 static void what_is_no_shared_memory_is_refused(void **state)
@@ -326,7 +326,7 @@ static void what_is_no_shared_memory_is_refused(void **state)
     assert_int_equal(pipe(ends), 0);
     const int fds[] = {file, ends[0], ends[1], -1};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(netipc_region_attach(fds[i], sizeof zeros, UINT64_MAX, &view), NETIPC_CORRUPT);
+        assert_int_equal(netipc_region_attach(fds[i], sizeof zeros, UINT64_MAX, 0, &view), NETIPC_CORRUPT);
     close(file);
     close(ends[0]);
     close(ends[1]);
@@ -355,10 +355,10 @@ static void a_limit_on_file_sizes_is_an_error_and_no_signal(void **state)
     limit = before;
     limit.rlim_cur = geometry.region_size - 1;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    netipc_status refused = netipc_region_create(&geometry, &label, &region);
+    netipc_status refused = netipc_region_create(&geometry, &label, NULL, &region);
     limit.rlim_cur = geometry.region_size;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    netipc_status made = netipc_region_create(&geometry, &label, &region);
+    netipc_status made = netipc_region_create(&geometry, &label, NULL, &region);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, old);
     assert_int_equal(refused, NETIPC_TOO_LARGE);

@@ -138,7 +138,7 @@ static void a_publisher_killed_after_any_instruction_leaves_the_last_whole_snaps
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
+    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, 0, &view), NETIPC_OK);
     close(fd);
 
     struct netipc_ring_snapshot snapshot;
@@ -165,7 +165,7 @@ static void a_publisher_killed_after_any_instruction_leaves_the_last_whole_snaps
 static _Noreturn void read_under_observation(struct stepped *stepped, int region_fd, uint64_t region_size)
 {
     struct netipc_region_view view;
-    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, &view) != NETIPC_OK)
+    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, 0, &view) != NETIPC_OK)
         _exit(1);
     let_oneself_be_stepped();
     for (;;) {
@@ -325,7 +325,7 @@ static void a_lease_taken_after_any_instruction_of_the_publisher_holds(void **st
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, &view), NETIPC_OK);
+    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, 0, &view), NETIPC_OK);
     close(fd);
 
     struct stepped_leases leases = {.view = &view, .line = &stepped->line};
@@ -356,7 +356,7 @@ static void a_lease_taken_after_any_instruction_of_the_publisher_holds(void **st
 static _Noreturn void lease_under_observation(struct stepped *stepped, int region_fd, uint64_t region_size)
 {
     struct netipc_region_view view;
-    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, &view) != NETIPC_OK)
+    if (netipc_region_attach(region_fd, region_size, UINT64_MAX, 0, &view) != NETIPC_OK)
         _exit(1);
     let_oneself_be_stepped();
     for (;;) {

@@ -11,7 +11,7 @@ enum { SLOTS = 4, CAPACITY = 256 };
 static struct netipc_region_view view_of(const struct made_ring *made)
 {
     struct netipc_region_view view;
-    assert_int_equal(netipc_region_attach(made->region.fd, made->region.geometry.region_size, UINT64_MAX, &view),
+    assert_int_equal(netipc_region_attach(made->region.fd, made->region.geometry.region_size, UINT64_MAX, 0, &view),
                      NETIPC_OK);
     return view;
 }
