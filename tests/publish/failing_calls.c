@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -91,34 +92,35 @@ wrap(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1,
                                               (polled, count, timeout, mask), -1,
                                               ENOMEM) wrap(int, epoll_create1, (int flags), (flags), -1, EMFILE)
                             wrap(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
-                                 (epoll, operation, fd, event), -1, ENOMEM)
-                                wrap(int, epoll_wait, (int epoll, struct epoll_event *events, int most, int timeout),
-                                     (epoll, events, most, timeout), -1,
-                                     EINTR) wrap(int, eventfd, (unsigned value, int flags), (value, flags), -1, EMFILE)
-                                    wrap(int, timerfd_create, (clockid_t clock, int flags), (clock, flags), -1, EMFILE)
-                                        wrap(ssize_t, getrandom, (void *bytes, size_t length, unsigned flags),
-                                             (bytes, length, flags), -1,
-                                             ENOSYS) wrap(int, pthread_create,
-                                                          (pthread_t * thread, const pthread_attr_t *attributes,
-                                                           void *(*run)(void *), void *argument),
-                                                          (thread, attributes, run, argument), EAGAIN, EAGAIN)
-                                            wrap(int, stat, (const char *path, struct stat *status), (path, status), -1,
-                                                 EACCES)
-                                                wrap(int, fstat, (int fd, struct stat *status), (fd, status), -1, EIO)
-                                                    wrap(int, fstatat,
-                                                         (int fd, const char *path, struct stat *status, int flags),
-                                                         (fd, path, status, flags), -1, EIO)
-                                                        wrap(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
-                                                            wrap(int, fchmodat,
-                                                                 (int fd, const char *path, mode_t mode, int flags),
-                                                                 (fd, path, mode, flags), -1, EPERM)
-                                                                wrap(int, mkdir, (const char *path, mode_t mode),
-                                                                     (path, mode), -1, EACCES)
-                                                                    wrap(int, flock, (int fd, int operation),
-                                                                         (fd, operation), -1, ENOLCK)
-                                                                        wrap(int, unlinkat,
-                                                                             (int fd, const char *path, int flags),
-                                                                             (fd, path, flags), -1, EROFS)
+                                 (epoll, operation, fd, event), -1,
+                                 ENOMEM) wrap(int, epoll_wait,
+                                              (int epoll, struct epoll_event *events, int most, int timeout),
+                                              (epoll, events, most, timeout), -1,
+                                              EINTR) wrap(int, eventfd, (unsigned value, int flags), (value, flags), -1,
+                                                          EMFILE)
+                                wrap(int, timerfd_create, (clockid_t clock, int flags), (clock, flags), -1,
+                                     EMFILE) wrap(ssize_t, getrandom, (void *bytes, size_t length, unsigned flags),
+                                                  (bytes, length, flags),
+                                                  -1,
+                                                  ENOSYS) wrap(int, pthread_create,
+                                                               (pthread_t * thread, const pthread_attr_t *attributes,
+                                                                void *(*run)(void *), void *argument),
+                                                               (thread, attributes, run, argument), EAGAIN, EAGAIN)
+                                    wrap(int, stat, (const char *path, struct stat *status), (path, status), -1,
+                                         EACCES) wrap(int, fstat, (int fd, struct stat *status), (fd, status), -1, EIO)
+                                        wrap(int, fstatat, (int fd, const char *path, struct stat *status, int flags),
+                                             (fd, path, status, flags), -1, EIO)
+                                            wrap(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
+                                                wrap(int, fchmodat, (int fd, const char *path, mode_t mode, int flags),
+                                                     (fd, path, mode, flags), -1, EPERM)
+                                                    wrap(int, mkdir, (const char *path, mode_t mode), (path, mode), -1,
+                                                         EACCES) wrap(int, flock, (int fd, int operation),
+                                                                      (fd, operation), -1, ENOLCK)
+                                                        wrap(int, unlinkat, (int fd, const char *path, int flags),
+                                                             (fd, path, flags), -1, EROFS)
+                                                            wrap(int, mlock2,
+                                                                 (const void *address, size_t length, unsigned flags),
+                                                                 (address, length, flags), -1, ENOMEM)
 
     /* Those with optional arguments. */
 
@@ -171,6 +173,22 @@ void *__wrap_mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
     void *target = va_arg(arguments, void *);
     va_end(arguments);
     return fails("mremap", ENOMEM) ? MAP_FAILED : __real_mremap(old, old_size, new_size, flags, target);
+}
+
+/* Of the calls that have no function of their own only those that place memory. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    long given[6];
+    va_list arguments;
+    va_start(arguments, number);
+    for (size_t i = 0; i < 6; i++)
+        given[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if ((number == SYS_mbind && fails("mbind", EPERM)) || (number == SYS_move_pages && fails("move_pages", EPERM)))
+        return -1;
+    return __real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 /* The heap, whose blocks are counted too. */

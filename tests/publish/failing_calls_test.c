@@ -83,6 +83,62 @@ static void opening_a_publisher_survives_every_failing_call(void **state)
     }
 }
 
+/* Of those calls that only place memory none is missed; each is told of. */
+static void placing_regions_survives_every_failing_call(void **state)
+{
+    (void)state;
+    const uint32_t flags = NETIPC_PLACE_HUGE_PAGES | NETIPC_PLACE_LOCK | NETIPC_PLACE_PREFAULT;
+    netipc_publisher_config publisher_config = service_publisher_config();
+    netipc_subscriber_config subscriber_config = service_subscriber_config();
+    publisher_config.slots = 4;
+    publisher_config.capacity = 1 << 20;
+    publisher_config.placement = subscriber_config.placement = flags;
+    publisher_config.numa_node = 0;
+    bool failed = true;
+    long number = 0, done_without = 0;
+    for (; failed && number < CALLS_MOST; number++) {
+        struct property before = property();
+        netipc_publisher *publisher = NULL;
+        netipc_subscriber *subscriber = NULL;
+        netipc_publisher_info published = {.size = sizeof published};
+        netipc_subscriber_info subscribed = {.size = sizeof subscribed};
+        const char *name = NULL;
+        assert_int_equal(netipc_subscriber_open(&subscriber_config, &subscriber), NETIPC_OK);
+        calls_arm(number);
+        netipc_status status = netipc_publisher_open(&publisher_config, &publisher);
+        if (status == NETIPC_OK)
+            status = netipc_subscriber_refresh(subscriber, NULL);
+        failed = calls_disarm(&name);
+        if (publisher != NULL) {
+            assert_int_equal(netipc_publisher_stats(publisher, &published), NETIPC_OK);
+            assert_int_equal(netipc_subscriber_status(subscriber, &subscribed), NETIPC_OK);
+        }
+        uint32_t refused = published.placement_refused | subscribed.placement_refused;
+        uint32_t expected = 0;
+        if (failed && strcmp(name, "mlock2") == 0)
+            expected = NETIPC_PLACE_LOCK;
+        else if (failed && (strcmp(name, "mbind") == 0 || strcmp(name, "move_pages") == 0))
+            expected = NETIPC_PLACE_NUMA_NODE;
+        if (expected != 0) {
+            assert_int_equal(status, NETIPC_OK);
+            assert_int_equal(refused & expected, expected);
+            done_without++;
+        }
+        if (status != NETIPC_OK)
+            expect_told(status, name);
+        if (publisher != NULL) { /* and the next try works */
+            service_publish(publisher, 1 << 20, 1);
+            assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+            service_expect(subscriber, 1, 1 << 20, NETIPC_PUBLISHER_LIVE);
+        }
+        netipc_subscriber_close(subscriber);
+        netipc_publisher_close(publisher);
+        expect_property(before, name);
+    }
+    assert_false(failed);
+    assert_in_range(done_without, 3, number);
+}
+
 static void taking_over_a_stale_socket_survives_every_failing_call(void **state)
 {
     (void)state;
@@ -423,6 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         failing(opening_a_publisher_survives_every_failing_call),
+        failing(placing_regions_survives_every_failing_call),
         failing(taking_over_a_stale_socket_survives_every_failing_call),
         failing(growth_survives_every_failing_call),
         failing(publishing_makes_no_call_that_could_fail),
