@@ -173,6 +173,52 @@ static void a_process_without_huge_pages_gets_a_region_of_ordinary_ones(void **s
     in_a_child(place_without_huge_pages);
 }
 
+/* Bytes of addresses in use, by anything. */
+static uint64_t address_space(void)
+{
+    uint64_t pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    child_check(statm != NULL && fscanf(statm, "%" SCNu64, &pages) == 1);
+    fclose(statm);
+    return pages * netipc_os_page_size();
+}
+
+static void aligned_regions_leave_no_addresses_behind(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 30 };
+    uint64_t huge = netipc_os_huge_page_size(), before = address_space();
+    for (int i = 0; i < ROUNDS; i++) {
+        struct placed placed;
+        place(&placed, huge / 4, NETIPC_PLACE_HUGE_PAGES, ANY);
+        drop(&placed);
+    }
+    assert_true(address_space() < before + ROUNDS / 2 * huge); /* the heap may have grown a little */
+}
+
+static void attach_without_a_mapping(void)
+{
+    enum { ROUNDS = 30 };
+    struct placed placed;
+    uint64_t huge = netipc_os_huge_page_size(), before;
+    place(&placed, huge / 4, 0, ANY);
+    child_check(refuse_call(SYS_mmap, PROT_READ, ENOMEM));
+    before = address_space();
+    for (int i = 0; i < ROUNDS; i++) {
+        struct netipc_region_view view;
+        child_check(netipc_region_attach(placed.region.fd, placed.region.geometry.region_size, UINT64_MAX,
+                                         NETIPC_PLACE_HUGE_PAGES, &view) == NETIPC_NO_MEMORY);
+    }
+    child_check(address_space() < before + ROUNDS / 2 * huge);
+    drop(&placed);
+}
+
+static void a_mapping_that_fails_leaves_no_addresses_behind(void **state)
+{
+    (void)state;
+    in_a_child(attach_without_a_mapping);
+}
+
 /* --- locking --- */
 
 static void place_locked(void)
@@ -392,6 +438,8 @@ int main(void)
         cmocka_unit_test(a_region_is_of_huge_pages_on_both_sides),
         cmocka_unit_test(a_region_smaller_than_a_huge_page_is_of_ordinary_ones),
         cmocka_unit_test(a_process_without_huge_pages_gets_a_region_of_ordinary_ones),
+        cmocka_unit_test(aligned_regions_leave_no_addresses_behind),
+        cmocka_unit_test(a_mapping_that_fails_leaves_no_addresses_behind),
         cmocka_unit_test(a_region_is_locked_as_far_as_the_limit_goes),
         cmocka_unit_test(a_process_that_may_lock_nothing_gets_a_region_that_is_not_locked),
         cmocka_unit_test(a_view_is_resident_before_anybody_reads_of_it),
