@@ -30,6 +30,9 @@ enum option_code {
     SLOTS,
     CAPACITY,
     CEILING,
+    HUGE_PAGES,
+    LOCK,
+    NUMA_NODE,
     ROOT,
     INTERVAL,
     ONCE,
@@ -51,6 +54,9 @@ static const struct option long_options[] = {{"run-dir", required_argument, NULL
                                              {"slots", required_argument, NULL, SLOTS},
                                              {"capacity", required_argument, NULL, CAPACITY},
                                              {"ceiling", required_argument, NULL, CEILING},
+                                             {"huge-pages", no_argument, NULL, HUGE_PAGES},
+                                             {"lock", no_argument, NULL, LOCK},
+                                             {"numa-node", required_argument, NULL, NUMA_NODE},
                                              {"root", required_argument, NULL, ROOT},
                                              {"interval", required_argument, NULL, INTERVAL},
                                              {"once", no_argument, NULL, ONCE},
@@ -161,6 +167,11 @@ static bool take_number(struct options *options, int option, const char *name, c
     case CEILING:
         return parse_number(value, 1, INT64_MAX, false, &options->ceiling) ||
                bad_value(failure, name, value, "a number of bytes");
+    case NUMA_NODE:
+        if (!parse_number(value, 0, NETIPC_NUMA_NODE_MAX, false, &number))
+            return bad_value(failure, name, value, "a number from 0 to 1023");
+        options->numa_node = (int32_t)number;
+        return true;
     case MAX:
         if (!parse_number(value, 0, SIZE_MAX, false, &number))
             return bad_value(failure, name, value, "a number of cgroups");
@@ -209,11 +220,18 @@ static bool take(struct options *options, int option, const char *name, const ch
         return options->print = true;
     case VERBOSE:
         return options->verbose = true;
+    case HUGE_PAGES:
+        options->placement |= NETIPC_PLACE_HUGE_PAGES;
+        return true;
+    case LOCK:
+        options->placement |= NETIPC_PLACE_LOCK;
+        return true;
     case TOKEN:
     case ALLOW_UID:
     case SLOTS:
     case CAPACITY:
     case CEILING:
+    case NUMA_NODE:
     case MAX:
     case INTERVAL:
         return take_number(options, option, name, value, failure);
@@ -227,6 +245,7 @@ static bool set_defaults(struct options *options, const char *run_dir, struct fa
     *options = (struct options){.run_dir = run_dir,
                                 .service = "cgroups-snapshot",
                                 .interval_ns = UINT64_C(10000000000),
+                                .numa_node = NETIPC_NUMA_NODE_ANY,
                                 .search_patterns = default_search,
                                 .enable_patterns = default_enable,
                                 .service_patterns = default_services};

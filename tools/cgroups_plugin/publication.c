@@ -10,6 +10,14 @@ static bool fail_library(struct failure *failure, netipc_status status)
     return fail(failure, status, "%s", netipc_status_detail());
 }
 
+/* Who asks for something is told, in so many words or not, that it was refused. */
+static void report_refusal(void *context, netipc_log_level level, const char *event, const netipc_log_field *fields,
+                           size_t field_count)
+{
+    if (strcmp(event, "placement-refused") == 0)
+        report_event(context, level, event, fields, field_count);
+}
+
 static void configure(netipc_publisher_config *config, const struct options *options)
 {
     netipc_publisher_config_init(config);
@@ -26,8 +34,9 @@ static void configure(netipc_publisher_config *config, const struct options *opt
         config->capacity = options->capacity;
     if (options->ceiling != 0)
         config->ceiling = options->ceiling;
-    if (options->verbose)
-        config->log = report_event;
+    config->placement = options->placement;
+    config->numa_node = options->numa_node;
+    config->log = options->verbose ? report_event : report_refusal;
 }
 
 bool publication_open(struct publication *publication, const struct options *options, struct failure *failure)

@@ -3,6 +3,8 @@
 
 #include "tools/cgroups_plugin/pattern.h"
 
+#include <netipc/placement.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +51,8 @@ static void without_options_the_defaults_hold(void **state)
     assert_int_equal(options.hierarchy, HIERARCHY_AUTO);
     assert_false(options.once || options.print || options.verbose);
     assert_null(options.allowed_uids);
+    assert_int_equal(options.placement, 0);
+    assert_int_equal(options.numa_node, NETIPC_NUMA_NODE_ANY);
     options_free(&options);
 }
 
@@ -77,6 +81,11 @@ static void every_value_is_taken(void **state)
     assert_int_equal(options.hierarchy, HIERARCHY_V2);
     assert_string_equal(options.enable_patterns, "");
     assert_true(options.print && options.verbose);
+    options_free(&options);
+
+    assert_int_equal(PARSE(&options, &failure, "--huge-pages", "--lock", "--numa-node", "3"), OPTIONS_RUN);
+    assert_int_equal(options.placement, NETIPC_PLACE_HUGE_PAGES | NETIPC_PLACE_LOCK);
+    assert_int_equal(options.numa_node, 3);
     options_free(&options);
 }
 
@@ -138,6 +147,9 @@ static void a_bad_value_is_refused_with_the_option_and_the_value(void **state)
         {"--slots", "1025"},
         {"--capacity", "0"},
         {"--ceiling", "0"},
+        {"--numa-node", "-1"},
+        {"--numa-node", "1024"},
+        {"--lock=yes", ""},
         {"--allow-uid", "root"},
         {"--allow-uid", "4294967295"},
         {"--hierarchy", "v3"},
@@ -199,6 +211,9 @@ static void the_help_names_every_option(void **state)
                                         "--slots",
                                         "--capacity",
                                         "--ceiling",
+                                        "--huge-pages",
+                                        "--lock",
+                                        "--numa-node",
                                         "--root",
                                         "--interval",
                                         "--once",

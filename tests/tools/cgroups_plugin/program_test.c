@@ -323,6 +323,18 @@ static void verbose_says_what_was_published(void **state)
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
+static void placement_that_is_refused_is_said_and_done_without(void **state)
+{
+    struct fixture *fixture = *state;
+    START(fixture, "--once", "--huge-pages", "--numa-node", "1023");
+    follower_read_above(&fixture->follower, 0);
+    expect_procs(fixture, "cgroup_web", "/sys/fs/cgroup/lxc/web/cgroup.procs");
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+    assert_non_null(strstr(fixture->program.text, "warning: placement-refused option=huge-pages status="));
+    assert_non_null(strstr(fixture->program.text, "warning: placement-refused option=numa-node status="));
+    assert_null(strstr(fixture->program.text, "info: "));
+}
+
 #define WITH_TREE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -344,6 +356,7 @@ int main(void)
         WITH_TREE(help_and_version_are_printed),
         WITH_TREE(print_publishes_nothing),
         WITH_TREE(verbose_says_what_was_published),
+        WITH_TREE(placement_that_is_refused_is_said_and_done_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
