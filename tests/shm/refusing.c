@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,6 +16,15 @@ enum { LOW_HALF = 0 };
 #else
 enum { LOW_HALF = 4 };
 #endif
+
+bool may_lock(unsigned long long bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max >= bytes)
+        return true;
+    printf("[  note  ] no %llu bytes may be locked here\n", bytes);
+    return false;
+}
 
 bool refuse_locking_above(unsigned long long bytes)
 {

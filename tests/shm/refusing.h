@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* Whether a limit of so much locked memory is to be had. Says so when it is not. */
+bool may_lock(unsigned long long bytes);
+
 /* Without CAP_IPC_LOCK, and with this limit for locked memory. */
 bool refuse_locking_above(unsigned long long bytes);
 
