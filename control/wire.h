@@ -75,6 +75,23 @@ static_assert(offsetof(struct netipc_envelope, kind) == 8, "");
 static_assert(offsetof(struct netipc_envelope, payload_len) == 16, "");
 static_assert(offsetof(struct netipc_envelope, message_id) == 24, "");
 
+/* Envelope flags. */
+enum { NETIPC_ENVELOPE_BATCH = 1 };
+
+/* In front of every packet of a message but the first. */
+struct netipc_chunk {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t flags;
+    uint64_t message_id;
+    uint32_t total_message_len; /* envelope and payload */
+    uint32_t chunk_index;       /* the first packet is 0 and has an envelope instead */
+    uint32_t chunk_count;       /* with the first packet */
+    uint32_t chunk_payload_len;
+};
+static_assert(sizeof(struct netipc_chunk) == NETIPC_WIRE_ENVELOPE_SIZE, "both headers take as much of a packet");
+static_assert(offsetof(struct netipc_chunk, message_id) == 8, "");
+
 struct netipc_hello {
     uint16_t layout_version;
     uint16_t flags;
