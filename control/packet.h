@@ -20,6 +20,10 @@ enum { NETIPC_PACKET_FDS_MAX = 2 };
 enum netipc_packet_result netipc_packet_send(int socket, const void *packet, size_t length, const int *fds,
                                              size_t fd_count);
 
+/* The same for a packet in parts, some of which may be empty. */
+struct iovec;
+enum netipc_packet_result netipc_packet_send_parts(int socket, struct iovec *parts, size_t count);
+
 /* One packet. *length is its true length, of which at most capacity bytes are in buffer. Descriptors that came with it
  * are closed. */
 enum netipc_packet_result netipc_packet_receive(int socket, void *buffer, size_t capacity, size_t *length);

@@ -29,6 +29,21 @@ static enum netipc_packet_result result_of_errno(void)
     }
 }
 
+static enum netipc_packet_result send_message(int socket, const struct msghdr *message)
+{
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? result_of_errno() : NETIPC_PACKET_DONE;
+}
+
+enum netipc_packet_result netipc_packet_send_parts(int socket, struct iovec *parts, size_t count)
+{
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    return send_message(socket, &message);
+}
+
 enum netipc_packet_result netipc_packet_send(int socket, const void *packet, size_t length, const int *fds,
                                              size_t fd_count)
 {
@@ -48,11 +63,7 @@ enum netipc_packet_result netipc_packet_send(int socket, const void *packet, siz
         rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
         memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
     }
-    ssize_t sent;
-    do
-        sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? result_of_errno() : NETIPC_PACKET_DONE;
+    return send_message(socket, &message);
 }
 
 static enum netipc_packet_result receive(int socket, struct msghdr *message, size_t *length)

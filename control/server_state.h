@@ -2,30 +2,28 @@
 #ifndef NETIPC_CONTROL_SERVER_STATE_H
 #define NETIPC_CONTROL_SERVER_STATE_H
 
-/* What server_linux.c and session.c share, and nobody else sees. All of it belongs to the loop's thread, except what
- * says otherwise. */
+/*
+ * What the server's files share, and nobody else sees: a server is a host of services, a service has sessions, a
+ * session has calls. All of it belongs to the loop's thread, except what says otherwise.
+ */
 
+#include <netipc/server.h>
+
+#include "control/answer.h"
+#include "control/channel.h"
 #include "control/endpoint.h"
+#include "control/event_loop.h"
+#include "control/log.h"
 #include "control/peer.h"
-#include "control/server.h"
-#include "control/wire.h"
+#include "control/service.h"
+#include "control/worker_pool.h"
 #include "shm/counter.h"
 #include "shm/os.h"
 #include "shm/session_page.h"
 
 #include <pthread.h>
 
-/* What epoll hands back. */
-struct netipc_source {
-    enum netipc_source_kind {
-        NETIPC_SOURCE_LISTENER,
-        NETIPC_SOURCE_WAKE,
-        NETIPC_SOURCE_TIMER,
-        NETIPC_SOURCE_SOCKET, /* a session's */
-        NETIPC_SOURCE_PEER    /* a session's pidfd */
-    } kind;
-    struct netipc_session *session;
-};
+struct netipc_call;
 
 /*
  * One peer's session.
@@ -34,27 +32,32 @@ struct netipc_source {
  *               └── refused: HELLO_ACK with the reason, then ENDED
  *
  * HELLO, REGION_DUE and OFFERED last handshake_timeout_ns at most, and so does OPEN before the first region when the
- * publication profile was selected, a message that has come in part, and an answer that the peer does not take. While
- * an answer waits for room nothing is read from that peer.
+ * publication profile was selected. Requests are taken in OPEN, and while a region is on its way.
  */
 enum netipc_session_state {
     NETIPC_SESSION_HELLO,
     NETIPC_SESSION_OPEN,
     NETIPC_SESSION_REGION_DUE,
     NETIPC_SESSION_OFFERED,
-    /* Shut down. Freed once no scan uses its page, and the peer has taken the descriptors that were sent to it or is
-     * gone: until then they count against the limit of this uid, and the session as one of max_sessions. */
+    /* Shut down. Freed once no scan uses its page, no worker its calls, and the peer has taken the descriptors that
+     * were sent to it or is gone: until then they count against the limit of this uid, and the session as one of
+     * max_sessions. */
     NETIPC_SESSION_ENDED
 };
 
-struct netipc_session {
-    struct netipc_session *next;
+struct netipc_peer_session {
+    struct netipc_peer_session *next;
+    struct netipc_service *service;
     struct netipc_source socket_source, peer_source;
     enum netipc_session_state state;
-    int socket; /* -1 once closed */
+    struct netipc_channel channel; /* its socket is -1 once closed */
+    uint32_t interest;             /* events that the loop tells of */
+    bool ends_after_answers;       /* nothing is read any more; it ends when what waits has left */
     struct netipc_peer peer;
-    uint64_t number;      /* session_id, from 1; 0 before HELLO_ACK */
-    uint64_t deadline_ns; /* monotonic; 0: none */
+    uint64_t number; /* session_id, from 1; 0 before HELLO_ACK */
+
+    /* When it ends unless something happens; monotonic; 0: not. */
+    uint64_t handshake_due_ns, read_due_ns, write_due_ns, idle_due_ns;
 
     uint16_t refusal; /* transport_status that its HELLO will get; OK: it may be accepted */
     bool counted;     /* is one of max_sessions, with a place in the table */
@@ -63,8 +66,9 @@ struct netipc_session {
     /* agreed in the handshake */
     bool may_attach;  /* the publication profile is common */
     bool must_attach; /* and selected */
-    uint32_t max_request_payload;
-    uint32_t packet_size;
+    uint32_t max_request_payload, max_response_payload;
+    uint32_t max_request_items;
+    uint32_t max_response_items;
 
     /* the attachment */
     uint64_t attach_id; /* message_id of the ATTACH under way */
@@ -80,73 +84,157 @@ struct netipc_session {
     struct netipc_session_page page;
     bool listed; /* its line is in the table */
 
-    /* a request in several packets: what is still to come of it */
-    uint64_t skip_bytes;
-    uint64_t skip_id;
-    uint32_t skip_total, skip_index, skip_count;
-    uint16_t skip_code;
-
-    /* the one packet that waits for room */
-    unsigned char pending[NETIPC_WIRE_CONTROL_MAX];
-    size_t pending_length;
-    bool end_after_pending;
+    /* its requests */
+    struct netipc_call *calls;   /* that workers have */
+    struct netipc_call *answers; /* that wait for room, the oldest first */
+    uint32_t in_flight;          /* both */
 };
 
-struct netipc_server {
-    struct netipc_log log;
-    struct netipc_uid_list uids;
+struct netipc_service {
+    struct netipc_service *next;
+    struct netipc_server *server;
+    char name[NETIPC_SERVICE_MAX + 1];
+    struct netipc_service_limits limits;
+    uint16_t method; /* 0: none is served */
+    netipc_handler handler;
+    void *context;
     uint64_t token;
-    uint64_t handshake_timeout_ns;
-    uint64_t lock_timeout_ns;
-    uint32_t max_sessions;
 
     struct netipc_endpoint endpoint;
-    int epoll, wake, timer;
-    struct netipc_source listener_source, wake_source, timer_source;
+    struct netipc_source listener_source;
+    bool listening;                    /* the loop knows the endpoint */
     uint64_t listener_paused_until_ns; /* 0: it is polled */
     int unidentified;                  /* an accepted peer for whose pidfd there was no descriptor left; -1: none */
-    uint64_t timer_at_ns;              /* what the timer is set to; 0: off */
 
-    struct netipc_session *sessions; /* open ones */
-    struct netipc_session *ended;
-    struct netipc_session_table *table;
+    struct netipc_peer_session *sessions; /* open ones */
+    struct netipc_peer_session *ended;
     uint32_t *free_indexes; /* a stack of max_sessions */
     uint32_t free_count;
     uint32_t refusing; /* open sessions that are there to be refused */
     uint64_t last_number;
 
-    pthread_mutex_t offer_lock; /* publishing thread and loop; held for a copy, or for one send */
+    /* The publication, if there is one. */
+    struct netipc_session_table *table; /* NULL: none */
+    pthread_mutex_t offer_lock;         /* publishing thread and loop; held for a copy, or for one send */
     struct netipc_server_offer offer;
     uint64_t granted_ordinal; /* of the region in which granted_leases are given out */
     uint32_t granted_leases;
 
-    netipc_atomic_u32 stopping;
-    bool has_thread;
-    pthread_t thread;
-
     /* written by the loop, read by any thread */
-    struct {
+    struct netipc_service_counters {
         netipc_atomic_u64 sessions, attached, sessions_total, refused_auth, refused_busy, refused_other, timed_out;
+        netipc_atomic_u64 broken, requests, items, answers, failures, bytes_in, bytes_out;
     } totals;
 };
 
-/* server_linux.c */
+enum { NETIPC_SCRATCH_LEAST = 4096 };
 
-/* epoll_ctl(); events and source as epoll takes and gives them. */
-bool netipc_server_poll(struct netipc_server *server, int operation, int fd, uint32_t events,
-                        struct netipc_source *source);
-void netipc_server_watch(struct netipc_server *server, struct netipc_session *session, bool readable, bool writable);
-void netipc_server_end_session(struct netipc_server *server, struct netipc_session *session, const char *reason);
+struct netipc_server {
+    struct netipc_fork_guard fork_guard;
+    struct netipc_log log;
+    char *run_dir;
+    struct netipc_uid_list uids;
+    uint32_t directory_mode, socket_mode, loop_kind, workers;
+    uint64_t lock_timeout_ns;
+    struct netipc_service *services; /* fixed once it has started */
 
-/* admission_linux.c: somebody connects. Takes up to some number of them, or pauses the listener when it cannot. */
-void netipc_server_on_listener(struct netipc_server *server);
+    struct netipc_event_loop loop;
+    struct netipc_source woken, timer;
+    bool times_changed;     /* something is due at another time than the timer is set to */
+    unsigned char *scratch; /* for one packet */
+    uint32_t scratch_size;
+    struct netipc_answer answer; /* memory for what the loop answers itself */
 
-/* session.c */
-void netipc_session_on_readable(struct netipc_server *server, struct netipc_session *session);
-void netipc_session_on_writable(struct netipc_server *server, struct netipc_session *session);
-void netipc_session_on_time(struct netipc_server *server, struct netipc_session *session, uint64_t now_ns);
-void netipc_session_tell_doorbell(struct netipc_server *server, struct netipc_session *session);
-void netipc_session_tell_superseded(struct netipc_server *server, struct netipc_session *session);
-void netipc_session_tell_closed(struct netipc_session *session);
+    bool started, has_thread;
+    netipc_atomic_u32 stopping;
+    pthread_t thread;
+
+    struct netipc_worker_pool pool;
+    pthread_mutex_t done_lock;
+    struct netipc_call *done, **done_last; /* calls that workers have ended, the oldest first; under done_lock */
+
+    netipc_atomic_u32 draining;
+    pthread_mutex_t drain_lock;
+    pthread_cond_t drain_change;
+    bool drained; /* under drain_lock */
+};
+
+/* --- service_linux.c --- */
+
+/* What is due next has changed. */
+static inline void netipc_service_times_changed(struct netipc_service *service)
+{
+    service->server->times_changed = true;
+}
+
+/* Sets one of a session's times. */
+void netipc_session_set_due(struct netipc_peer_session *session, uint64_t *due_ns, uint64_t timeout_ns);
+void netipc_session_clear_due(struct netipc_peer_session *session, uint64_t *due_ns);
+
+void netipc_session_end(struct netipc_peer_session *session, const char *reason);
+
+/* Does what is due now; returns when the next thing is; 0: nothing. */
+uint64_t netipc_service_on_time(struct netipc_service *service, uint64_t now_ns);
+void netipc_service_on_wake(struct netipc_service *service);
+bool netipc_service_listen(struct netipc_service *service);
+void netipc_service_stop_listening(struct netipc_service *service);
+
+void netipc_service_free(struct netipc_service *service, bool forked);
+
+/* Whether every request that was taken is answered, and the answers have left. */
+bool netipc_service_quiet(const struct netipc_service *service);
+
+/* --- admission_linux.c: somebody connects --- */
+
+void netipc_service_on_listener(struct netipc_source *source, uint32_t events);
+
+/* --- session.c --- */
+
+void netipc_session_on_socket(struct netipc_source *source, uint32_t events);
+void netipc_session_on_peer(struct netipc_source *source, uint32_t events);
+uint64_t netipc_session_on_time(struct netipc_peer_session *session, uint64_t now_ns);
+
+/* Tells the loop what the session waits for now. */
+void netipc_session_watch(struct netipc_peer_session *session);
+
+/* After something was sent or queued. */
+void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channel_result result);
+
+/* Sends a control message of ours, or queues it. */
+void netipc_session_tell(struct netipc_peer_session *session, uint16_t opcode, uint16_t transport_status, uint64_t id,
+                         const void *payload, size_t length, bool then_end);
+void netipc_session_note(struct netipc_peer_session *session, uint16_t opcode, uint64_t id, uint64_t ordinal);
+
+/* The handshake's time goes if nothing needs it any more. */
+void netipc_session_settle(struct netipc_peer_session *session);
+
+/* --- handshake.c --- */
+
+void netipc_session_on_hello(struct netipc_peer_session *session, const unsigned char *packet, size_t length);
+
+/* --- region_offer.c --- */
+
+void netipc_session_on_attach(struct netipc_peer_session *session, uint64_t id, const unsigned char *payload);
+void netipc_session_on_attached(struct netipc_peer_session *session, uint64_t id, const unsigned char *payload);
+void netipc_session_offer_region(struct netipc_peer_session *session);
+void netipc_session_tell_doorbell(struct netipc_peer_session *session);
+void netipc_session_tell_superseded(struct netipc_peer_session *session);
+void netipc_session_tell_closed(struct netipc_peer_session *session);
+
+/* --- requests.c --- */
+
+/* A whole request, whose payload lasts until this returns; and one that is too large. */
+void netipc_session_on_request(struct netipc_peer_session *session);
+void netipc_session_on_large(struct netipc_peer_session *session);
+
+/* Whether another request may be taken. */
+bool netipc_session_takes_requests(const struct netipc_peer_session *session);
+
+/* Sends the answers that there is room for now. */
+void netipc_session_send_answers(struct netipc_peer_session *session);
+
+/* Answers what workers have ended. */
+void netipc_server_on_done(struct netipc_server *server);
+void netipc_session_free_calls(struct netipc_peer_session *session);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <netipc/publisher.h>
 
-#include "control/server.h"
+#include "control/service.h"
 #include "publish/placement_notes.h"
-#include "publish/sized.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 #include "shm/os.h"
 #include "shm/payload_copy.h"
 #include "shm/ring_publisher.h"
+#include "shm/sized.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@ static_assert((int)NETIPC_SLOTS_MIN == (int)NETIPC_SLOTS_LEAST && (int)NETIPC_SL
 struct netipc_publisher {
     struct netipc_fork_guard fork_guard;
     struct netipc_server *server;
+    struct netipc_service *endpoint;
     struct netipc_session_table table;
 
     struct netipc_region region;
@@ -127,28 +128,39 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
 
 static netipc_status start_server(netipc_publisher *publisher, const netipc_publisher_config *config)
 {
-    const struct netipc_server_config server = {
-        .run_dir = config->run_dir,
-        .service = config->service,
-        .token = config->token,
-        .allowed_uids = config->allowed_uids,
-        .allowed_uid_count = config->allowed_uid_count,
-        .max_sessions = config->max_sessions,
-        .directory_mode = config->directory_mode,
-        .socket_mode = config->socket_mode,
-        .handshake_timeout_ns = config->handshake_timeout_ns,
-        .lock_timeout_ns = config->lock_timeout_ns,
+    netipc_server_config host;
+    netipc_server_config_init(&host);
+    host.loop = config->loop;
+    host.run_dir = config->run_dir;
+    host.allowed_uids = config->allowed_uids;
+    host.allowed_uid_count = config->allowed_uid_count;
+    host.directory_mode = config->directory_mode;
+    host.socket_mode = config->socket_mode;
+    host.lock_timeout_ns = config->lock_timeout_ns;
+    host.log = publisher->log.call;
+    host.log_context = publisher->log.context;
+    netipc_service_config service;
+    netipc_service_config_init(&service);
+    service.service = config->service;
+    service.token = config->token;
+    service.max_sessions = config->max_sessions;
+    service.handshake_timeout_ns = config->handshake_timeout_ns;
+    service.read_timeout_ns = config->handshake_timeout_ns;
+    service.write_timeout_ns = config->handshake_timeout_ns;
+    const struct netipc_publication publication = {
         .table = &publisher->table,
-        .log = publisher->log,
+        .offer = offer_of(&publisher->region, &publisher->label, publisher->history),
     };
-    struct netipc_server_offer offer = offer_of(&publisher->region, &publisher->label, publisher->history);
-    return netipc_server_open(&server, &offer, config->loop == NETIPC_LOOP_OWN_THREAD, &publisher->server);
+    netipc_status status = netipc_server_open(&host, &publisher->server);
+    if (status == NETIPC_OK)
+        status = netipc_service_add(publisher->server, &service, &publication, &publisher->endpoint);
+    return status == NETIPC_OK ? netipc_server_start(publisher->server) : status;
 }
 
 static void free_publisher(netipc_publisher *publisher, bool forked)
 {
     if (publisher->server != NULL)
-        netipc_server_close(publisher->server, forked);
+        netipc_server_end(publisher->server, forked);
     if (publisher->growing)
         netipc_region_destroy(&publisher->next_region, forked);
     if (publisher->region.fd >= 0)
@@ -277,7 +289,7 @@ static void supersede(netipc_publisher *publisher, uint64_t length)
     netipc_ring_publish(&publisher->next_ring, length);
     publisher->label.ordinal++;
     struct netipc_server_offer offer = offer_of(&publisher->next_region, &publisher->label, publisher->history);
-    netipc_server_replace_offer(publisher->server, &offer);
+    netipc_service_replace_offer(publisher->endpoint, &offer);
     publisher->ring.totals = publisher->next_ring.totals;
     netipc_ring_end(&publisher->ring, NETIPC_REGION_SUPERSEDED);
     publisher->next_ring.totals = publisher->ring.totals;
@@ -310,7 +322,7 @@ static void make_public(netipc_publisher *publisher, uint64_t length)
         netipc_ring_publish(&publisher->ring, length);
     /* A growth wakes the loop anyway. */
     if (netipc_session_table_rung(&publisher->table))
-        netipc_server_ring(publisher->server);
+        netipc_service_ring(publisher->endpoint);
 }
 
 static bool equals_latest(const netipc_publisher *publisher, const void *bytes, uint64_t length)
@@ -429,8 +441,8 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
     netipc_status status = check_call(publisher);
     if (status != NETIPC_OK)
         return status;
-    struct netipc_server_totals sessions;
-    netipc_server_totals(publisher->server, &sessions);
+    struct netipc_service_totals sessions;
+    netipc_service_totals(publisher->endpoint, &sessions);
     const struct netipc_ring_totals *totals = &publisher->ring.totals;
     const struct netipc_placement *placement = &publisher->region.placement;
     const netipc_publisher_info filled = {
@@ -446,13 +458,13 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
         .bytes = totals->bytes,
         .wakes_sent = totals->wakes_sent,
         .wakes_saved = totals->wakes_saved,
-        .sessions = sessions.sessions,
+        .sessions = sessions.info.sessions,
         .attached = sessions.attached,
-        .sessions_total = sessions.sessions_total,
-        .refused_auth = sessions.refused_auth,
-        .refused_busy = sessions.refused_busy,
-        .refused_other = sessions.refused_other,
-        .timed_out = sessions.timed_out,
+        .sessions_total = sessions.info.sessions_total,
+        .refused_auth = sessions.info.refused_auth,
+        .refused_busy = sessions.info.refused_busy,
+        .refused_other = sessions.info.refused_other,
+        .timed_out = sessions.info.timed_out,
         .placement_wanted = placement->wanted,
         .placement_in_force = placement->wanted & ~placement->refused,
         .placement_refused = placement->refused,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <netipc/reader.h>
 
-#include "publish/sized.h"
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
+#include "shm/sized.h"
 
 #include <stdlib.h>
 #include <string.h>

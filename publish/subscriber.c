@@ -4,9 +4,9 @@
 #include "control/cancel.h"
 #include "control/endpoint.h"
 #include "publish/placement_notes.h"
-#include "publish/sized.h"
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
+#include "shm/sized.h"
 #include "shm/wait.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a subscriber tells of itself. */
-#include "publish/sized.h"
 #include "publish/subscriber_state.h"
+#include "shm/sized.h"
 
 #include <string.h>
 

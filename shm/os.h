@@ -12,6 +12,7 @@
 #include "shm/atomics.h"
 #include "shm/placement.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -122,6 +123,9 @@ bool netipc_os_heavy_barrier(void); /* false: it failed this time */
 netipc_status netipc_os_random(void *bytes, size_t length);
 
 uint32_t netipc_os_pid(void);
+
+/* Starts a thread that has all signals blocked. */
+netipc_status netipc_os_thread_start(void *(*run)(void *context), void *context, pthread_t *thread);
 
 /* Knows whether this process is the one that armed it, for the price of a load. */
 struct netipc_fork_guard {

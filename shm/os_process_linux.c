@@ -3,6 +3,7 @@
 #include "shm/os.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -25,6 +26,16 @@ netipc_status netipc_os_random(void *bytes, size_t length)
 uint32_t netipc_os_pid(void)
 {
     return (uint32_t)getpid();
+}
+
+netipc_status netipc_os_thread_start(void *(*run)(void *context), void *context, pthread_t *thread)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? NETIPC_OK : netipc_fail_errno(error, "start a thread");
 }
 
 netipc_status netipc_fork_guard_arm(struct netipc_fork_guard *guard)

@@ -4,6 +4,7 @@
 
 #include <netipc/export.h>
 #include <netipc/log.h>
+#include <netipc/loop.h>
 #include <netipc/placement.h>
 #include <netipc/status.h>
 
@@ -21,12 +22,6 @@ NETIPC_BEGIN_DECLS
  * NETIPC_FORKED, except _close, which frees the child's copy and leaves the parent's service alone.
  */
 typedef struct netipc_publisher netipc_publisher;
-
-/* Who runs the event loop of the control channel. */
-typedef enum netipc_loop {
-    NETIPC_LOOP_OWN_THREAD = 0, /* a thread of the library, with all signals blocked */
-    NETIPC_LOOP_CALLER = 1      /* the caller: netipc_publisher_fd() and netipc_publisher_dispatch() */
-} netipc_loop;
 
 enum {
     NETIPC_SLOTS_MIN = 4,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NETIPC_PUBLISH_SIZED_H
-#define NETIPC_PUBLISH_SIZED_H
+#ifndef NETIPC_SHM_SIZED_H
+#define NETIPC_SHM_SIZED_H
 
 /*
  * Public structs begin with their size as the caller knows it, so that a field added later breaks no caller: a shorter

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/channel.h"
+
+#include <string.h>
+
+void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t packet_size, uint32_t payload_limit,
+                         size_t queue_size)
+{
+    *channel = (struct netipc_channel){
+        .socket = socket,
+        .packet_size = packet_size,
+        .queue_size = queue_size,
+        .joiner = {.packet_size = packet_size, .payload_limit = payload_limit},
+    };
+}
+
+void netipc_channel_free(struct netipc_channel *channel)
+{
+    netipc_transmit_queue_close(&channel->queue);
+    netipc_joiner_free(&channel->joiner);
+}
+
+size_t netipc_channel_queue_for(uint32_t payload_length, uint32_t packet_size)
+{
+    size_t packets = netipc_chunks_count(payload_length, packet_size);
+    return payload_length + packets * (NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_TRANSMIT_OVERHEAD);
+}
+
+static enum netipc_channel_result result_of(enum netipc_packet_result result)
+{
+    switch (result) {
+    case NETIPC_PACKET_DONE:
+        return NETIPC_CHANNEL_DONE;
+    case NETIPC_PACKET_AGAIN:
+        return NETIPC_CHANNEL_AGAIN;
+    case NETIPC_PACKET_CLOSED:
+        return NETIPC_CHANNEL_CLOSED;
+    default:
+        return NETIPC_CHANNEL_FAILED;
+    }
+}
+
+/* The packet that a message has at an index. */
+struct part {
+    unsigned char header[NETIPC_WIRE_ENVELOPE_SIZE];
+    struct iovec iov[2];
+};
+
+static void make_part(const struct netipc_channel *channel, const struct netipc_envelope *envelope,
+                      const unsigned char *payload, uint32_t index, struct part *part)
+{
+    uint32_t offset, length;
+    netipc_chunk_at(envelope, channel->packet_size, index, part->header, &offset, &length);
+    part->iov[0] = (struct iovec){part->header, sizeof part->header};
+    part->iov[1] = (struct iovec){length > 0 ? (void *)(uintptr_t)(payload + offset) : NULL, length};
+}
+
+/* Packets from index on. There is room for them. */
+static void queue_rest(struct netipc_channel *channel, const struct netipc_envelope *envelope,
+                       const unsigned char *payload, uint32_t index, uint32_t count)
+{
+    for (; index < count; index++) {
+        struct part part;
+        make_part(channel, envelope, payload, index, &part);
+        netipc_transmit_queue_append(&channel->queue, part.iov, 2);
+    }
+}
+
+static bool make_queue(struct netipc_channel *channel)
+{
+    return channel->queue.bytes != NULL ||
+           netipc_transmit_queue_open(&channel->queue, channel->queue_size) == NETIPC_OK;
+}
+
+enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, const struct netipc_envelope *envelope,
+                                               const void *payload)
+{
+    uint32_t count = netipc_chunks_count(envelope->payload_len, channel->packet_size), sent = 0;
+    size_t needed = netipc_channel_queue_for(envelope->payload_len, channel->packet_size);
+    size_t room = channel->queue.bytes != NULL ? netipc_transmit_queue_room(&channel->queue) : channel->queue_size;
+    if (needed > room)
+        return NETIPC_CHANNEL_AGAIN;
+    /* The queue is there before the first of several packets is sent: then nothing can go wrong half-way. */
+    if (count > 1 && !make_queue(channel))
+        return NETIPC_CHANNEL_NO_MEMORY;
+    for (; sent < count && !netipc_channel_waits(channel); sent++) {
+        struct part part;
+        make_part(channel, envelope, payload, sent, &part);
+        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, part.iov, 2);
+        if (result == NETIPC_PACKET_AGAIN)
+            break;
+        if (result != NETIPC_PACKET_DONE)
+            return result_of(result);
+    }
+    if (sent < count && !make_queue(channel))
+        return NETIPC_CHANNEL_NO_MEMORY;
+    queue_rest(channel, envelope, payload, sent, count);
+    return NETIPC_CHANNEL_DONE;
+}
+
+enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet, size_t length)
+{
+    if (!netipc_channel_waits(channel)) {
+        enum netipc_packet_result result = netipc_packet_send(channel->socket, packet, length, NULL, 0);
+        if (result != NETIPC_PACKET_AGAIN)
+            return result_of(result);
+    }
+    if (!make_queue(channel))
+        return NETIPC_CHANNEL_NO_MEMORY;
+    const struct iovec part = {(void *)(uintptr_t)packet, length};
+    return netipc_transmit_queue_append(&channel->queue, &part, 1) ? NETIPC_CHANNEL_DONE : NETIPC_CHANNEL_AGAIN;
+}
+
+enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
+{
+    struct iovec parts[2];
+    while (netipc_transmit_queue_peek(&channel->queue, parts) > 0) {
+        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, parts, 2);
+        if (result != NETIPC_PACKET_DONE)
+            return result_of(result);
+        netipc_transmit_queue_consume(&channel->queue);
+    }
+    return NETIPC_CHANNEL_DONE;
+}
+
+enum netipc_channel_result netipc_channel_receive(struct netipc_channel *channel, unsigned char *scratch,
+                                                  unsigned *packets)
+{
+    for (; *packets > 0; --*packets) {
+        size_t length;
+        enum netipc_packet_result received =
+            netipc_packet_receive(channel->socket, scratch, channel->packet_size, &length);
+        if (received != NETIPC_PACKET_DONE)
+            return result_of(received);
+        switch (netipc_join(&channel->joiner, scratch, length)) {
+        case NETIPC_JOIN_MORE:
+            continue;
+        case NETIPC_JOIN_WHOLE:
+            return NETIPC_CHANNEL_DONE;
+        case NETIPC_JOIN_LARGE:
+            return NETIPC_CHANNEL_LARGE;
+        case NETIPC_JOIN_NO_MEMORY:
+            return NETIPC_CHANNEL_NO_MEMORY;
+        default:
+            return NETIPC_CHANNEL_BROKEN;
+        }
+    }
+    return NETIPC_CHANNEL_AGAIN;
+}

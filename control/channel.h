@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_CONTROL_CHANNEL_H
+#define NETIPC_CONTROL_CHANNEL_H
+
+/*
+ * Whole messages over one connected socket, either end's, without ever blocking. What the socket has no room for waits
+ * in a queue of a fixed size; when that is full too, nothing is taken. The socket stays the caller's.
+ */
+
+#include "control/chunks.h"
+#include "control/packet.h"
+#include "control/transmit_queue.h"
+
+struct netipc_channel {
+    int socket;
+    uint32_t packet_size; /* agreed in the handshake; above NETIPC_WIRE_ENVELOPE_SIZE */
+    size_t queue_size;    /* bytes of the transmit queue, which is made when first needed */
+    struct netipc_transmit_queue queue;
+    struct netipc_joiner joiner;
+};
+
+enum netipc_channel_result {
+    NETIPC_CHANNEL_DONE,
+    NETIPC_CHANNEL_AGAIN,  /* nothing has come; or there is no room, and nothing was taken */
+    NETIPC_CHANNEL_CLOSED, /* the peer has closed */
+    NETIPC_CHANNEL_LARGE,  /* the message that comes is above the limit: its envelope is there */
+    NETIPC_CHANNEL_BROKEN, /* it is none of a correct peer */
+    NETIPC_CHANNEL_NO_MEMORY,
+    NETIPC_CHANNEL_FAILED /* errno says why */
+};
+
+void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t packet_size, uint32_t payload_limit,
+                         size_t queue_size);
+void netipc_channel_free(struct netipc_channel *channel);
+
+/* The size of a queue that takes one message with so much payload, in packets of that size. */
+size_t netipc_channel_queue_for(uint32_t payload_length, uint32_t packet_size);
+
+/* Sends or queues a message whole, or takes nothing of it (AGAIN). envelope->payload_len bytes of payload. */
+enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, const struct netipc_envelope *envelope,
+                                               const void *payload);
+
+/* The same for a packet that is sent as it is, whatever the packet size. */
+enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet,
+                                                      size_t length);
+
+/* Sends what waits. DONE: all of it; AGAIN: when the socket is writable. */
+enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel);
+
+static inline bool netipc_channel_waits(const struct netipc_channel *channel)
+{
+    return !netipc_transmit_queue_empty(&channel->queue);
+}
+
+/*
+ * Receives the next message: joiner.envelope and joiner.payload, which lasts until the next call. scratch has room for
+ * packet_size bytes, and is in use as long as the payload is. *packets is counted down for each packet: at 0 the result
+ * is AGAIN, though there may be more.
+ */
+enum netipc_channel_result netipc_channel_receive(struct netipc_channel *channel, unsigned char *scratch,
+                                                  unsigned *packets);
+
+#endif
