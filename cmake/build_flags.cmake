@@ -2,6 +2,11 @@
 # What everything in this tree is compiled with. Applied to targets by netipc_compile_settings(), so
 # that nothing leaks into a project that embeds this one.
 
+if(NETIPC_FUZZ AND NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "NETIPC_FUZZ needs Clang: configure with -DCMAKE_C_COMPILER=clang "
+                      "(tools/prepare.sh --group long --no-build installs it).")
+endif()
+
 function(netipc_compile_settings target)
   set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
@@ -10,6 +15,9 @@ function(netipc_compile_settings target)
                                            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla)
   if(NETIPC_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(NETIPC_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
   if(NETIPC_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${NETIPC_SANITIZE} -fno-omit-frame-pointer
