@@ -526,12 +526,13 @@ static void bad_client_seeds(void)
         save("attach_client", name);
     }
     static const unsigned pipes[] = {FUZZ_FD_PIPE, FUZZ_FD_FILE, FUZZ_FD_SOCKET};
+    static const unsigned char zeros[200];
     const struct netipc_note said = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = 1};
     attached(0, 0);
     control(FUZZ_PACKET_LAST | 3, NETIPC_OP_SUPERSEDED, NETIPC_TRANSPORT_OK, 0, &said, sizeof said, pipes);
     save("attach_client", "news-with-descriptors");
     put_u8(0);
-    packet(FUZZ_PACKET_LAST | FUZZ_PACKET_WIDE | FUZZ_PACKET_FIX | 2, seed, 200, pipes);
+    packet(FUZZ_PACKET_LAST | FUZZ_PACKET_WIDE | FUZZ_PACKET_FIX | 2, zeros, sizeof zeros, pipes);
     save("attach_client", "too-long");
 }
 
