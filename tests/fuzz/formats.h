@@ -83,6 +83,7 @@ enum { /* kinds of words */
        FUZZ_PAGE_RAW,
        FUZZ_PAGE_LEASE, /* of the slot that the value names */
        FUZZ_PAGE_OTHER, /* the same in another region */
+       FUZZ_PAGE_ANY,   /* of a slot that may not be there */
        FUZZ_PAGE_KINDS
 };
 

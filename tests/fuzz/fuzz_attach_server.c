@@ -226,22 +226,30 @@ static void take_step(struct fuzz_input *input)
 
 /* --- the honest subscriber --- */
 
+static netipc_subscriber *visit(uint32_t leases)
+{
+    netipc_subscriber_config config;
+    netipc_subscriber *subscriber;
+    netipc_subscriber_config_init(&config);
+    config.run_dir = fuzz_run_dir();
+    config.service = FUZZ_SERVICE;
+    config.token = FUZZ_TOKEN;
+    config.leases = leases;
+    config.connect_timeout_ns = UINT64_C(60000000000);
+    fuzz_check(netipc_subscriber_open(&config, &subscriber) == NETIPC_OK);
+    fuzz_check_status(netipc_subscriber_refresh(subscriber, NULL), FUZZ_STATUS(NETIPC_OK), "the honest refresh");
+    return subscriber;
+}
+
+/* While the hostile ones are there. */
 static void be_served(void)
 {
     unsigned char buffer[2 * FUZZ_CAPACITY << GROWTHS];
     uint64_t listed[FUZZ_SLOTS];
     size_t count;
-    netipc_subscriber_config config;
-    netipc_subscriber *subscriber;
     netipc_reader *reader;
     netipc_snapshot_info info = {.size = sizeof info};
-    netipc_subscriber_config_init(&config);
-    config.run_dir = fuzz_run_dir();
-    config.service = FUZZ_SERVICE;
-    config.token = FUZZ_TOKEN;
-    config.connect_timeout_ns = UINT64_C(60000000000);
-    fuzz_check(netipc_subscriber_open(&config, &subscriber) == NETIPC_OK);
-    fuzz_check_status(netipc_subscriber_refresh(subscriber, NULL), FUZZ_STATUS(NETIPC_OK), "the honest refresh");
+    netipc_subscriber *subscriber = visit(0);
     for (int publications = 0; publications < 3; publications++) {
         fuzz_check(netipc_subscriber_read(subscriber, buffer, sizeof buffer, &info) == NETIPC_OK);
         fuzz_check(info.generation == generation && info.length == length);
@@ -254,6 +262,17 @@ static void be_served(void)
     netipc_reader_close(reader);
     netipc_subscriber_close(subscriber);
     fuzz_reached[SERVED]++;
+}
+
+/* Once they have left: all leases are there to be granted again. */
+static void be_granted_everything(void)
+{
+    const uint32_t all = FUZZ_SLOTS - 2 - HISTORY;
+    netipc_subscriber_info info = {.size = sizeof info};
+    netipc_subscriber *subscriber = visit(all);
+    fuzz_check(netipc_subscriber_status(subscriber, &info) == NETIPC_OK);
+    fuzz_check(info.leases == all);
+    netipc_subscriber_close(subscriber);
 }
 
 static void open_publisher(void)
@@ -306,6 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < FUZZ_SERVER_CONNECTIONS; i++)
         leave(&peers[i]);
     settle();
+    be_granted_everything();
     netipc_publisher_close(publisher);
     fuzz_check(fuzz_descriptors() == descriptors && fuzz_mappings() == mappings);
     return 0;

@@ -282,6 +282,8 @@ static void read_by_copy(struct reader *reader, uint64_t generation, uint64_t ro
         fuzz_check(snapshot.length > room && snapshot.length <= reader->view.geometry.capacity);
     if (status == NETIPC_OK) {
         fuzz_check(snapshot.length <= room);
+        /* The last that a read does is to look whether the slot still is what it was. */
+        fuzz_check(netipc_load(&reader->view.slots[snapshot.slot].seq, relaxed) == snapshot.generation * 2);
         check_sound(reader, &snapshot, buffer);
         fuzz_reached[READ_WHILE_IT_CHANGES] += reader->changing;
     }

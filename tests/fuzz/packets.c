@@ -3,6 +3,7 @@
 
 #include "control/wire.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,13 @@ void fuzz_address(struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(address->sun_path, sizeof address->sun_path, "%s/%s.sock", fuzz_run_dir(), FUZZ_SERVICE);
+}
+
+int __wrap_close(int fd)
+{
+    int result = __real_close(fd);
+    fuzz_check(result == 0 || errno != EBADF);
+    return result;
 }
 
 unsigned char fuzz_byte(uint64_t generation)

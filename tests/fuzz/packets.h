@@ -28,6 +28,10 @@ unsigned char fuzz_byte(uint64_t generation);
         UINT64_C(0x1122334455667788), UINT64_C(0x99aabbccddeeff00)                                                     \
     }
 
+/* close() is wrapped: the library closes nothing that is not open. */
+int __real_close(int fd);
+int __wrap_close(int fd);
+
 struct fuzz_packet {
     uint8_t head;
     unsigned char bytes[512];

@@ -334,6 +334,9 @@ static void still_page_seeds(void)
     for (unsigned word = 1; word < 32; word++)
         page_write(1, word, FUZZ_PAGE_OTHER, word);
     page_publish(5);
+    for (unsigned word = 1; word < 5; word++)
+        page_write(1, word, FUZZ_PAGE_ANY, word * 16383 + word % 2);
+    page_publish(3);
     put_u8(FUZZ_PAGE_GRANT);
     put_u8(1);
     page_publish(5);
@@ -648,6 +651,14 @@ static void attaching_server_seeds(void)
     server_attach(2, 0, UINT64_MAX);
     server_attach(2, 0, UINT64_MAX);
     save("attach_server", "attached-twice-and-unread");
+    server_hello(2, FUZZ_TOKEN);
+    server_attach(2, 0, UINT64_MAX);
+    server(FUZZ_SERVER_RECEIVE, 2);
+    server_attach(2, 0, UINT64_MAX);
+    server(FUZZ_SERVER_RECEIVE, 2);
+    server_attached(2, 1);
+    server_attached(2, 1);
+    save("attach_server", "attached-twice");
     server_hello(2, FUZZ_TOKEN);
     server_attach(2, 0, 4096);
     server(FUZZ_SERVER_RECEIVE, 2);
