@@ -260,6 +260,10 @@ static void be_served(void)
     fuzz_check(netipc_reader_history(reader, listed, FUZZ_SLOTS, &count) == NETIPC_OK);
     fuzz_check(count >= HISTORY + 1 && listed[count - 1] == generation);
     netipc_reader_close(reader);
+    /* In the session that it began with. */
+    netipc_subscriber_info state = {.size = sizeof state};
+    fuzz_check_status(netipc_subscriber_refresh(subscriber, NULL), FUZZ_STATUS(NETIPC_OK), "the second refresh");
+    fuzz_check(netipc_subscriber_status(subscriber, &state) == NETIPC_OK && state.connects == 1);
     netipc_subscriber_close(subscriber);
     fuzz_reached[SERVED]++;
 }

@@ -203,6 +203,8 @@ static void forged_region_seeds(void)
         {"forged-generation", FUZZ_AT_HOT, 0, 0, UINT64_MAX << 14 | 1 << 12 | 2},
         {"forged-slot-count", FUZZ_AT_IDENTITY, 0, offsetof(struct netipc_region_identity, slot_count),
          UINT64_C(97) << 32 | 5},
+        {"forged-more-slots", FUZZ_AT_IDENTITY, 0, offsetof(struct netipc_region_identity, slot_count),
+         UINT64_C(97) << 32 | 60},
         {"forged-capacity", FUZZ_AT_IDENTITY, 0, offsetof(struct netipc_region_identity, capacity), 128},
         {"forged-large-capacity", FUZZ_AT_IDENTITY, 0, offsetof(struct netipc_region_identity, capacity),
          UINT64_C(1) << 40},
