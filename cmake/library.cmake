@@ -10,7 +10,7 @@ set_target_properties(netipc_shared netipc_static PROPERTIES OUTPUT_NAME netipc)
 set_target_properties(netipc_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/netipc.map)
 target_link_options(netipc_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/netipc.map)
-if(NOT (NETIPC_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
+if(NOT ((NETIPC_SANITIZE OR NETIPC_FUZZ) AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
   # Clang links the sanitizers' runtime into programs only: there, their symbols are not defined here.
   target_link_options(netipc_shared PRIVATE -Wl,-z,defs)
 endif()

@@ -14,7 +14,8 @@ in build/, build-asan/ and build-tsan/, runs the tests in each, and counts. Test
 The last line is: N passed, M failed, K skipped
 
   --long            also the preset release, everything once more with clang, and the long runs: models, and an hour
-                    flat out in the preset default (NETIPC_SOAK_SECONDS=N in the environment: N seconds everywhere)
+                    flat out in the preset default (NETIPC_SOAK_SECONDS=N in the environment: N seconds everywhere);
+                    and libFuzzer, a minute each target (NETIPC_FUZZ_SECONDS=N: N seconds)
   --only PATTERN    only tests whose name matches this regular expression
   --no-lint         without clang-format, clang-tidy and shellcheck
   --no-sanitizers   without the presets asan and tsan
@@ -39,6 +40,7 @@ only=''
 jobs=$(nproc)
 slow=${NETIPC_TEST_SLOW:-1}
 unset NETIPC_TEST_SLOW
+fuzz_seconds=${NETIPC_FUZZ_SECONDS:-60}
 while [ $# -gt 0 ]; do
     case $1 in
     --long) long=1 ;;
@@ -59,6 +61,7 @@ while [ $# -gt 0 ]; do
 done
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || wrong "--jobs $jobs: not a positive number"
 [[ $slow =~ ^[1-9][0-9]*$ ]] || wrong "NETIPC_TEST_SLOW=$slow: not a positive whole number"
+[[ $fuzz_seconds =~ ^[1-9][0-9]*$ ]] || wrong "NETIPC_FUZZ_SECONDS=$fuzz_seconds: not a positive whole number"
 
 cd "$top"
 exec </dev/null
@@ -195,6 +198,9 @@ if bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
         export NETIPC_SOAK_SECONDS=${NETIPC_SOAK_SECONDS:-300}
         check release build-release 1 --preset release --
         check_compiler clang- clang
+        runner=''
+        check fuzz build-fuzz 1 --build-dir build-fuzz -- -DCMAKE_C_COMPILER=clang -DNETIPC_SANITIZE=address,undefined \
+            -DNETIPC_FUZZ=ON -DNETIPC_BUILD_TOOLS=OFF "-DNETIPC_FUZZ_SECONDS=$fuzz_seconds"
     fi
 else
     failed 'the installation of packages'

@@ -10,11 +10,9 @@ keep=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 name=$(basename "$program")
-options=()
-[ ! -e "$corpus.dict" ] || options+=("-dict=$corpus.dict")
 status=0
 "$program" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-    "-artifact_prefix=$keep/$name-" "${options[@]}" "$work" "$corpus" 2>"$work.log" || status=$?
+    "-artifact_prefix=$keep/$name-" "$work" "$corpus" 2>"$work.log" || status=$?
 grep '^stat::' "$work.log" || true
 echo "new inputs: $(find "$work" -type f | wc -l)"
 if [ $status != 0 ]; then
