@@ -141,7 +141,7 @@ static void build(uint8_t shape, uint8_t capacity, uint8_t publications)
     uint32_t slots = NETIPC_SLOTS_LEAST + shape % FUZZ_REGION_SLOTS;
     fuzz_check(netipc_region_plan(slots, 1 + 8 * (capacity % FUZZ_REGION_CAPACITY), UINT64_MAX, &geometry) ==
                NETIPC_OK);
-    fuzz_check(netipc_region_create(&geometry, &label, &region) == NETIPC_OK);
+    fuzz_check(netipc_region_create(&geometry, &label, NULL, &region) == NETIPC_OK);
     netipc_ring_start(&ring, &region, 1, &nobody, 0, &(struct netipc_ring_totals){0});
     for (uint8_t i = publications % FUZZ_REGION_PUBLICATIONS; i > 0; i--) {
         memset(netipc_ring_claimed_data(&ring), i, geometry.capacity);
@@ -266,14 +266,18 @@ static void count_status(netipc_status status, int reached)
         fuzz_reached[OVERTAKEN]++;
 }
 
-static void read_by_copy(struct reader *reader, uint64_t generation, uint64_t room)
+static void read_by_copy(struct reader *reader, uint64_t generation, uint64_t room, bool under_lease)
 {
     enum { CANARY = 0xa5, CANARIES = 64 };
     struct netipc_ring_snapshot snapshot;
     unsigned char *buffer = malloc(room + CANARIES);
     fuzz_check(buffer != NULL);
     memset(buffer, CANARY, room + CANARIES);
-    netipc_status status = netipc_ring_read(&reader->view, generation, buffer, room, &snapshot);
+    netipc_atomic_u64 lease = 0;
+    netipc_status status = under_lease
+                               ? netipc_ring_read_leased(&reader->view, &lease, generation, buffer, room, &snapshot)
+                               : netipc_ring_read(&reader->view, generation, buffer, room, &snapshot);
+    fuzz_check(netipc_load(&lease, relaxed) == 0);
     fuzz_check_status(status, READ_STATUSES | FUZZ_STATUS(NETIPC_TOO_SMALL), "read");
     for (size_t i = 0; i < CANARIES; i++)
         fuzz_check(buffer[room + i] == CANARY);
@@ -283,7 +287,8 @@ static void read_by_copy(struct reader *reader, uint64_t generation, uint64_t ro
     if (status == NETIPC_OK) {
         fuzz_check(snapshot.length <= room);
         /* The last that a read does is to look whether the slot still is what it was. */
-        fuzz_check(netipc_load(&reader->view.slots[snapshot.slot].seq, relaxed) == snapshot.generation * 2);
+        fuzz_check(under_lease ||
+                   netipc_load(&reader->view.slots[snapshot.slot].seq, relaxed) == snapshot.generation * 2);
         check_sound(reader, &snapshot, buffer);
         fuzz_reached[READ_WHILE_IT_CHANGES] += reader->changing;
     }
@@ -341,7 +346,9 @@ static void call(struct reader *reader, uint8_t what, uint8_t from, uint8_t room
     owner.step = 0;
     reader->changing = owner.armed_count > 0;
     if (what == FUZZ_REGION_READ || what == FUZZ_REGION_READ_OLD)
-        read_by_copy(reader, what == FUZZ_REGION_READ ? NETIPC_LATEST : old, (uint64_t)room * 8);
+        read_by_copy(reader, what == FUZZ_REGION_READ ? NETIPC_LATEST : old, (uint64_t)room * 8, false);
+    else if (what == FUZZ_REGION_READ_LEASED)
+        read_by_copy(reader, from == 0 ? NETIPC_LATEST : old, (uint64_t)room * 8, true);
     else if (what == FUZZ_REGION_ACQUIRE || what == FUZZ_REGION_ACQUIRE_OLD)
         acquire(reader, what == FUZZ_REGION_ACQUIRE ? NETIPC_LATEST : old);
     else if (what == FUZZ_REGION_FIND)
@@ -361,7 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned descriptors = fuzz_descriptors(), mappings = fuzz_mappings();
     uint8_t flags = make_region(&input, &announced);
     uint64_t limit = flags & FUZZ_REGION_SMALL_LIMIT ? 8192 : UINT64_MAX;
-    netipc_status status = netipc_region_attach(owner.fd, announced, limit, &reader.view);
+    netipc_status status = netipc_region_attach(owner.fd, announced, limit, 0, &reader.view);
     fuzz_check_status(status,
                       FUZZ_STATUS(NETIPC_OK) | FUZZ_STATUS(NETIPC_CORRUPT) | FUZZ_STATUS(NETIPC_INCOMPATIBLE) |
                           FUZZ_STATUS(NETIPC_LIMIT_EXCEEDED),

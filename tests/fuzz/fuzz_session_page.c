@@ -265,8 +265,8 @@ static void set_up(struct fuzz_input *input)
     scene.sessions = 1 + fuzz_u8(input) % FUZZ_PAGE_SESSIONS;
     scene.quota = netipc_ring_quota(scene.slots, scene.history);
     fuzz_check(netipc_region_plan(scene.slots, FUZZ_PAGE_CAPACITY, UINT64_MAX, &geometry) == NETIPC_OK);
-    fuzz_check(netipc_region_create(&geometry, &label, &scene.region) == NETIPC_OK);
-    fuzz_check(netipc_region_attach(scene.region.fd, geometry.region_size, UINT64_MAX, &scene.view) == NETIPC_OK);
+    fuzz_check(netipc_region_create(&geometry, &label, NULL, &scene.region) == NETIPC_OK);
+    fuzz_check(netipc_region_attach(scene.region.fd, geometry.region_size, UINT64_MAX, 0, &scene.view) == NETIPC_OK);
     fuzz_check(netipc_session_table_open(&scene.table, FUZZ_PAGE_SESSIONS) == NETIPC_OK);
     uint32_t left = scene.quota;
     for (uint32_t i = 0; i < scene.sessions; i++) {

@@ -62,7 +62,7 @@ void fuzz_make_region(uint64_t ordinal, struct netipc_region *region)
     const struct netipc_region_label label = {
         .incarnation = FUZZ_INCARNATION, .ordinal = ordinal, .service = FUZZ_SERVICE};
     fuzz_check(netipc_region_plan(FUZZ_SLOTS, FUZZ_CAPACITY, UINT64_MAX, &geometry) == NETIPC_OK);
-    fuzz_check(netipc_region_create(&geometry, &label, region) == NETIPC_OK);
+    fuzz_check(netipc_region_create(&geometry, &label, NULL, region) == NETIPC_OK);
     netipc_ring_start(&ring, region, ordinal, &nobody, 0, &(struct netipc_ring_totals){0});
     for (uint64_t i = 1; i <= FUZZ_PUBLISHED; i++) {
         memset(netipc_ring_claimed_data(&ring), fuzz_byte(i), FUZZ_LENGTH);

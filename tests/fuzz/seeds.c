@@ -137,7 +137,8 @@ static void region_calls(void)
 {
     for (unsigned what = 0; what < FUZZ_REGION_ARM; what++) {
         static const unsigned backs[] = {1, 2, 5, 20, 255};
-        bool old = what == FUZZ_REGION_READ_OLD || what == FUZZ_REGION_ACQUIRE_OLD || what == FUZZ_REGION_FIND;
+        bool old = what == FUZZ_REGION_READ_OLD || what == FUZZ_REGION_ACQUIRE_OLD || what == FUZZ_REGION_FIND ||
+                   what == FUZZ_REGION_READ_LEASED;
         for (size_t i = 0; i < (old ? sizeof backs / sizeof *backs : 2); i++) {
             put_u8(what);
             put_u8(backs[i]);
@@ -227,7 +228,7 @@ static void raw_region_seeds(void)
     struct netipc_region region;
     const struct netipc_region_label label = {.incarnation = FUZZ_INCARNATION, .ordinal = 5, .service = "raw"};
     fuzz_check(netipc_region_plan(4, 100, UINT64_MAX, &geometry) == NETIPC_OK);
-    fuzz_check(netipc_region_create(&geometry, &label, &region) == NETIPC_OK);
+    fuzz_check(netipc_region_create(&geometry, &label, NULL, &region) == NETIPC_OK);
     struct netipc_region_identity identity = region.header->identity;
     netipc_region_destroy(&region, false);
     identity.open_time_ns = 1;
@@ -249,8 +250,8 @@ static void raw_region_seeds(void)
 /* The slot is claimed, published again or lies, at each step of a read; the hot word moves on. */
 static void changing_region_seeds(void)
 {
-    static const unsigned calls[] = {FUZZ_REGION_READ, FUZZ_REGION_ACQUIRE, FUZZ_REGION_FIND, FUZZ_REGION_READ_OLD,
-                                     FUZZ_REGION_HISTORY};
+    static const unsigned calls[] = {FUZZ_REGION_READ,     FUZZ_REGION_ACQUIRE, FUZZ_REGION_FIND,
+                                     FUZZ_REGION_READ_OLD, FUZZ_REGION_HISTORY, FUZZ_REGION_READ_LEASED};
     const uint64_t next = netipc_hot_word(4, NETIPC_REGION_LIVE, 3);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         char name[32];

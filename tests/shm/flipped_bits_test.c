@@ -18,7 +18,7 @@ static int setup(void **state)
     make_ring(&made, SLOTS, CAPACITY);
     for (int i = 0; i < LATEST; i++)
         publish_pattern(&made, LENGTH);
-    return netipc_region_attach(made.region.fd, made.region.geometry.region_size, UINT64_MAX, &view) != NETIPC_OK;
+    return netipc_region_attach(made.region.fd, made.region.geometry.region_size, UINT64_MAX, 0, &view) != NETIPC_OK;
 }
 
 static int teardown(void **state)
@@ -59,6 +59,9 @@ static netipc_status read_in_every_way(uint64_t wanted)
     judge(leased, &snapshot, data);
     assert_int_equal(leased, copied);
     assert_int_equal(netipc_load(&lease, relaxed) != 0, leased == NETIPC_OK);
+    netipc_status both = netipc_ring_read_leased(&view, &lease, wanted, bytes, sizeof bytes, &snapshot);
+    judge(both, &snapshot, bytes);
+    assert_int_equal(both, copied);
     netipc_status found = netipc_ring_find(&view, wanted, &data, &snapshot);
     judge(found, &snapshot, data);
     assert_int_equal(found, copied == NETIPC_OVERRUN ? NETIPC_CORRUPT : copied);
