@@ -10,11 +10,14 @@
  * subscriber.h. Rules for the whole API: docs/lifecycle.md; results: status.h and docs/status.md.
  */
 
+#include <netipc/batch.h>
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/log.h>
+#include <netipc/loop.h>
 #include <netipc/placement.h>
 #include <netipc/publisher.h>
 #include <netipc/reader.h>
+#include <netipc/server.h>
 #include <netipc/status.h>
 #include <netipc/subscriber.h>
 
