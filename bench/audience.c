@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/audience.h"
+
+#include "bench/clock.h"
+#include "bench/payload.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { PATIENCE_S = 30, ALIGNMENT = 128 };
+
+static const char service[] = "shmbench";
+
+static bool pause_until(uint64_t deadline_ns)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    nanosleep(&pause, NULL);
+    return clock_now_ns() < deadline_ns;
+}
+
+netipc_publisher *audience_open_publisher(const struct station *station, const struct audience *audience)
+{
+    netipc_publisher_config config;
+    netipc_publisher *publisher;
+    netipc_publisher_config_init(&config);
+    config.run_dir = audience->run_dir;
+    config.service = service;
+    if (config.capacity < audience->size)
+        config.capacity = audience->size;
+    netipc_status status = netipc_publisher_open(&config, &publisher);
+    if (status != NETIPC_OK)
+        station_fail_status(station, status, "cannot open a publisher");
+    return publisher;
+}
+
+netipc_subscriber *audience_attach(const struct station *station, const struct audience *audience,
+                                   const netipc_subscriber_config *wanted)
+{
+    netipc_subscriber_config config = *wanted;
+    netipc_subscriber *subscriber;
+    config.run_dir = audience->run_dir;
+    config.service = service;
+    netipc_status status = netipc_subscriber_open(&config, &subscriber);
+    if (status == NETIPC_OK)
+        status = netipc_subscriber_refresh(subscriber, NULL);
+    /* Many that connect at once find the backlog of the socket full. */
+    for (uint64_t deadline_ns = clock_now_ns() + PATIENCE_S * UINT64_C(1000000000);
+         status != NETIPC_OK && subscriber != NULL && pause_until(deadline_ns);)
+        status = netipc_subscriber_refresh(subscriber, NULL);
+    if (status != NETIPC_OK)
+        station_fail_status(station, status, "cannot attach to the publisher");
+    return subscriber;
+}
+
+void audience_expect_attached(const struct station *station, netipc_publisher *publisher, uint64_t sessions)
+{
+    netipc_publisher_info info = {.size = sizeof info};
+    uint64_t deadline_ns = clock_now_ns() + PATIENCE_S * UINT64_C(1000000000);
+    while (netipc_publisher_stats(publisher, &info) == NETIPC_OK && info.attached != sessions)
+        if (!pause_until(deadline_ns))
+            station_fail(station, NETIPC_DISCONNECTED, "%llu sessions are attached where %llu should be",
+                         (unsigned long long)info.attached, (unsigned long long)sessions);
+}
+
+void *audience_buffer(const struct station *station, size_t size)
+{
+    void *buffer = aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (buffer == NULL)
+        station_fail(station, NETIPC_NO_MEMORY, "no memory for %zu bytes", size);
+    return buffer;
+}
+
+static void look(const struct station *station, const struct audience *audience, netipc_subscriber *subscriber,
+                 void *buffer)
+{
+    netipc_snapshot_info info = {.size = sizeof info};
+    uint64_t published = atomic_load(&audience->published);
+    netipc_status status = netipc_subscriber_read(subscriber, buffer, audience->size, &info);
+    if (status != NETIPC_OK)
+        station_fail_status(station, status, "cannot read");
+    if (info.generation != published || info.length != audience->size ||
+        !payload_check(buffer, audience->size, published, NULL))
+        station_fail(station, NETIPC_CORRUPT, "read %llu bytes of generation %llu, which are not those of %llu",
+                     (unsigned long long)info.length, (unsigned long long)info.generation,
+                     (unsigned long long)published);
+}
+
+void audience_idle(struct station *station, void *context)
+{
+    const struct audience *audience = context;
+    netipc_subscriber_config config;
+    netipc_subscriber_config_init(&config);
+    netipc_subscriber *subscriber = audience_attach(station, audience, &config);
+    void *buffer = audience_buffer(station, audience->size);
+    station_meet(station);
+    for (;;) {
+        station_meet(station);
+        if (atomic_load(&audience->over) != 0)
+            break;
+        look(station, audience, subscriber, buffer);
+    }
+    netipc_subscriber_close(subscriber);
+    free(buffer);
+}

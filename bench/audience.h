@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_AUDIENCE_H
+#define BENCH_AUDIENCE_H
+
+/*
+ * The publisher and the subscribers of a measurement, with the library's default configuration. Only the capacity
+ * follows the size of the snapshots, as every user sets it who knows it. All of this runs in workers.
+ */
+
+#include "bench/crew.h"
+
+#include <netipc/netipc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the workers of one service share (crew_shared()). */
+struct audience {
+    const char *run_dir;
+    size_t size;                /* of each snapshot */
+    _Atomic uint64_t published; /* generations, when the publisher last met the others */
+    _Atomic uint32_t over;      /* nothing more will be asked of the idle subscribers */
+};
+
+/* These fail the worker when they cannot do what they say. */
+netipc_publisher *audience_open_publisher(const struct station *station, const struct audience *audience);
+netipc_subscriber *audience_attach(const struct station *station, const struct audience *audience,
+                                   const netipc_subscriber_config *config);
+
+/* The publisher: as many sessions have the region mapped. */
+void audience_expect_attached(const struct station *station, netipc_publisher *publisher, uint64_t sessions);
+
+/* Aligned as a slot; not initialized. */
+void *audience_buffer(const struct station *station, size_t size);
+
+/*
+ * The work of an idle subscriber, with a struct audience: attaches, then sleeps at its meeting point without waiting
+ * for the publisher. Each time that it is let go it looks whether the latest snapshot is the one it should be, and
+ * whether its bytes are.
+ */
+void audience_idle(struct station *station, void *context);
+
+#endif

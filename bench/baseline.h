@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_BASELINE_H
+#define BENCH_BASELINE_H
+
+/*
+ * Every baseline: the least that the same work costs on the same cores, without the library. Bytes go by libc's
+ * memcpy(), called and not inlined, into as many buffers, in turn, with the alignment, as a publisher has slots by
+ * default; in memory that the processes share, and read by another process than wrote them where the library's are.
+ *
+ *     copy         a publication: memcpy into the next buffer
+ *     copy out     a read: memcpy out of the buffer that was last written
+ *     hand-off     a latency: copy, one store, and on the other side one load and copy out; the receiver spins, sleeps
+ *                  on a futex or polls a descriptor
+ *     ping, pong   a line that two cores send each other
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BASELINE_BUFFERS = 8, BASELINE_ALIGNMENT = 128 };
+
+enum baseline_wait { BASELINE_SPIN, BASELINE_FUTEX, BASELINE_DESCRIPTOR };
+
+struct baseline {
+    struct baseline_lines *lines;
+    unsigned char *buffers;
+    size_t bytes, size, stride; /* mapped; of a payload; from buffer to buffer */
+    int descriptors[2];
+};
+
+/* Before the processes are forked that use it. False, and a notice: there is no memory, or no descriptor. */
+bool baseline_open(struct baseline *baseline, size_t size);
+void baseline_close(struct baseline *baseline);
+
+/* memcpy() of libc, whatever the compiler knows of it. */
+void baseline_copy(void *to, const void *from, size_t size);
+
+/* The buffer that takes the payload with this number, from 1. */
+unsigned char *baseline_buffer(const struct baseline *baseline, uint64_t number);
+
+/* One side hands over payload `number`; the other waits until it is another than seen, and copies the latest out. */
+void baseline_send(const struct baseline *baseline, enum baseline_wait wait, const void *bytes, uint64_t number);
+uint64_t baseline_receive(const struct baseline *baseline, enum baseline_wait wait, uint64_t seen, void *bytes);
+
+/* The number that was handed over last. */
+uint64_t baseline_latest(const struct baseline *baseline);
+
+/* Round trips of one line: round is the first of them, each used once. Two processes at the same time. */
+void baseline_ping(const struct baseline *baseline, uint64_t round, uint64_t rounds);
+void baseline_pong(const struct baseline *baseline, uint64_t round, uint64_t rounds);
+
+/* A wake-up call for a futex that nobody sleeps on. */
+void baseline_wake_nobody(const struct baseline *baseline);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_COMMAND_H
+#define BENCH_COMMAND_H
+
+/* A sub-command, and what is done for each of them around its measurement (main.c, experiment.c). */
+
+#include "bench/calibration.h"
+#include "bench/options.h"
+#include "bench/run_dir.h"
+
+#include <json-c/json_object.h>
+#include <stdbool.h>
+
+/* One measurement under way. */
+struct experiment {
+    const struct command *command;
+    struct options options;
+    struct cpus cpus;
+    struct run_dir run_dir;
+    struct json_object *params, *results, *ratios; /* to be filled in */
+    int failure;                                   /* exit status, when the measurement fails */
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* one line */
+    const char *help;    /* what is measured, and how */
+    unsigned taken;      /* OPTIONS_… */
+    struct options defaults;
+    bool calibrates;                                /* it is calibration itself: none before and after */
+    bool (*measure)(struct experiment *experiment); /* false: notice and failure have been given */
+    void (*summarize)(const struct experiment *experiment, struct json_object *document); /* for a person */
+};
+
+extern const struct command command_calibrate;
+extern const struct command command_publish;
+extern const struct command command_read;
+extern const struct command command_latency;
+
+/* Does all of a sub-command; gives the program's exit status. */
+int experiment_run(const struct command *command, const struct options *options);
+
+/* A figure of a finished document for its summary, by path: "results/latency_ns/p50". NaN: it is not there. */
+double experiment_figure(struct json_object *document, const char *path);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/command.h"
+#include "bench/crew.h"
+#include "bench/document.h"
+#include "bench/machine.h"
+#include "bench/notice.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+double experiment_figure(struct json_object *document, const char *path)
+{
+    char copy[128], *rest = copy;
+    snprintf(copy, sizeof copy, "%s", path);
+    while (rest != NULL && document != NULL) {
+        struct json_object *next = NULL;
+        json_object_object_get_ex(document, strsep(&rest, "/"), &next);
+        document = next;
+    }
+    return document != NULL ? json_object_get_double(document) : NAN;
+}
+
+static bool pick_cpus(struct experiment *experiment)
+{
+    bool good;
+    if (experiment->options.cpus.count > 0) {
+        experiment->cpus = experiment->options.cpus;
+        good = cpus_check(&experiment->cpus);
+    } else {
+        good = cpus_pick(experiment->options.relation, &experiment->cpus);
+    }
+    if (good && !experiment->options.quiet)
+        notice("publisher on CPU %u, %s on CPU %u: they %s", experiment->cpus.numbers[0],
+               experiment->cpus.count > 2 ? "first subscriber" : "subscribers", experiment->cpus.numbers[1],
+               experiment->cpus.how);
+    return good;
+}
+
+static void start_params(struct experiment *experiment)
+{
+    const struct options *options = &experiment->options;
+    unsigned taken = experiment->command->taken;
+    if (taken & OPTIONS_SIZE)
+        document_count(experiment->params, "size", options->size);
+    if (taken & OPTIONS_SESSIONS)
+        document_count(experiment->params, "sessions", options->sessions);
+    if (taken & OPTIONS_READERS)
+        document_count(experiment->params, "readers", options->readers);
+    if (taken & OPTIONS_HZ)
+        document_number(experiment->params, "hz", options->hz);
+    if (taken & OPTIONS_DURATION)
+        document_number(experiment->params, "duration", options->duration);
+    if (taken & OPTIONS_REPEAT)
+        document_count(experiment->params, "repeat", options->repeat);
+    if (taken & OPTIONS_WAIT)
+        document_text(experiment->params, "wait", options_wait_name(options->wait));
+    if (taken & OPTIONS_MODE)
+        document_text(experiment->params, "mode", options_mode_name(options->mode));
+}
+
+static bool calibrate(struct experiment *experiment, const char *when, struct calibration *calibration)
+{
+    notice_progress("%s: calibration %s", experiment->command->name, when);
+    return calibration_run(&experiment->cpus, false, calibration, &experiment->failure);
+}
+
+/* Calibration, measurement, calibration. NULL: it failed. */
+static struct json_object *measure(struct experiment *experiment)
+{
+    struct calibration before, after;
+    const struct command *command = experiment->command;
+    struct json_object *document = json_object_new_object(), *calibrations = json_object_new_object(),
+                       *unstable = json_object_new_array();
+    bool stable = true;
+    bool good = command->calibrates || calibrate(experiment, "before", &before);
+    good = good && command->measure(experiment);
+    good = good && (command->calibrates || calibrate(experiment, "after", &after));
+    if (good && !command->calibrates) {
+        stable = calibration_stable(&before, &after, unstable);
+        json_object_object_add(calibrations, "before", calibration_json(&before));
+        json_object_object_add(calibrations, "after", calibration_json(&after));
+    }
+    json_object_object_add(document, "schema", json_object_new_int(1));
+    document_text(document, "bench", command->name);
+    json_object_object_add(document, "params", experiment->params);
+    json_object_object_add(document, "machine", machine_json(&experiment->cpus));
+    json_object_object_add(document, "calibration", calibrations);
+    json_object_object_add(document, "stable", json_object_new_boolean(stable));
+    json_object_object_add(document, "unstable", unstable);
+    json_object_object_add(document, "results", experiment->results);
+    json_object_object_add(document, "ratios", experiment->ratios);
+    if (good)
+        return document;
+    json_object_put(document);
+    return NULL;
+}
+
+static void summarize(const struct experiment *experiment, struct json_object *document)
+{
+    struct json_object *unstable = NULL;
+    const char *to = experiment->options.json;
+    if (experiment->options.quiet || (to != NULL && strcmp(to, "-") == 0))
+        return;
+    experiment->command->summarize(experiment, document);
+    json_object_object_get_ex(document, "unstable", &unstable);
+    if (json_object_array_length(unstable) > 0)
+        printf("unstable: the machine changed by more than 30 %% meanwhile: %s\n",
+               json_object_to_json_string_ext(unstable, JSON_C_TO_STRING_PLAIN));
+}
+
+int experiment_run(const struct command *command, const struct options *options)
+{
+    struct experiment experiment = {.command = command, .options = *options, .failure = NETIPC_SYSTEM};
+    struct document_file file;
+    if (!pick_cpus(&experiment))
+        return NETIPC_UNSUPPORTED;
+    if (!document_open(&file, options->json))
+        return NETIPC_SYSTEM;
+    notice_progress_start(options->quiet);
+    struct json_object *document = NULL;
+    if (run_dir_make(&experiment.run_dir)) {
+        experiment.params = json_object_new_object();
+        experiment.results = json_object_new_object();
+        experiment.ratios = json_object_new_object();
+        start_params(&experiment);
+        document = measure(&experiment);
+    }
+    notice_progress_end();
+    run_dir_remove(&experiment.run_dir);
+    int status = crew_signal() != 0 ? 128 + crew_signal() : experiment.failure;
+    if (document != NULL && crew_signal() == 0 && document_write(&file, document)) {
+        summarize(&experiment, document);
+        status = fflush(stdout) == 0 ? 0 : NETIPC_SYSTEM;
+    }
+    json_object_put(document);
+    document_close(&file);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+/* What a figure cannot be understood without: processor, kernel, clock, idle policy, build, date. */
+
+#include "bench/cpus.h"
+
+#include <json-c/json_object.h>
+
+struct json_object *machine_json(const struct cpus *cpus);
+
+#endif

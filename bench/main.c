@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/command.h"
+#include "bench/crew.h"
+#include "bench/notice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *const commands[] = {&command_calibrate, &command_publish, &command_read, &command_latency};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(void)
+{
+    puts("Usage: shmbench COMMAND [OPTION]...\n"
+         "\n"
+         "Measures netipc on this machine, against what the machine can do.\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    puts("\n"
+         "shmbench COMMAND --help has the options. Exit status: 0; 64 for a wrong command line; 128 and the signal's\n"
+         "number when interrupted; else the number of a netipc status (docs/status.md): 41 when bytes were wrong.");
+}
+
+static void print_command_help(const struct command *command)
+{
+    printf("Usage: shmbench %s [OPTION]...\n\n%s\n\n", command->name, command->help);
+    options_print_help(command->taken, &command->defaults);
+}
+
+int main(int count, char **arguments)
+{
+    if (count >= 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0)) {
+        print_help();
+        return 0;
+    }
+    if (count >= 2 && strcmp(arguments[1], "--version") == 0) {
+        puts("shmbench " SHMBENCH_VERSION);
+        return 0;
+    }
+    if (count < 2) {
+        notice("no command given; try shmbench --help");
+        return NOTICE_USAGE;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct command *command = commands[i];
+        if (strcmp(arguments[1], command->name) != 0)
+            continue;
+        struct options options = command->defaults;
+        if (!options_parse(count - 1, arguments + 1, command->taken, &options))
+            return NOTICE_USAGE;
+        if (options.help) {
+            print_command_help(command);
+            return 0;
+        }
+        crew_watch_signals();
+        return experiment_run(command, &options);
+    }
+    notice("unknown command %s; try shmbench --help", arguments[1]);
+    return NOTICE_USAGE;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/options.h"
+
+#include "bench/notice.h"
+#include "bench/payload.h"
+#include "bench/quantity.h"
+#include "bench/series.h"
+
+#include <getopt.h>
+#include <netipc/publisher.h>
+#include <stdio.h>
+#include <string.h>
+
+enum code {
+    CODE_SIZE = 256,
+    CODE_SESSIONS,
+    CODE_READERS,
+    CODE_HZ,
+    CODE_DURATION,
+    CODE_REPEAT,
+    CODE_WAIT,
+    CODE_SPIN_NS,
+    CODE_MODE,
+    CODE_CPUS,
+    CODE_TOPOLOGY,
+    CODE_JSON,
+    CODE_QUIET,
+    CODE_HELP
+};
+
+enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400 };
+
+static const char *const wait_names[] = {"spin", "poll", "futex", "fd", NULL};
+static const char *const mode_names[] = {"copy", "lease", "poll", NULL};
+
+struct entry {
+    struct option option;
+    unsigned taken_as; /* 0: by all */
+    const char *form, *help;
+};
+
+static const struct entry entries[] = {
+    {{"size", required_argument, NULL, CODE_SIZE}, OPTIONS_SIZE, "N", "bytes of a snapshot, from 32 to 64M"},
+    {{"sessions", required_argument, NULL, CODE_SESSIONS},
+     OPTIONS_SESSIONS,
+     "N",
+     "attached subscriber processes, at most 256"},
+    {{"readers", required_argument, NULL, CODE_READERS},
+     OPTIONS_READERS,
+     "N",
+     "subscriber processes that read, from 1 to 256"},
+    {{"hz", required_argument, NULL, CODE_HZ}, OPTIONS_HZ, "H", "publications a second, at most 10000000"},
+    {{"duration", required_argument, NULL, CODE_DURATION},
+     OPTIONS_DURATION,
+     "S",
+     "seconds that the measurement lasts, without calibration"},
+    {{"repeat", required_argument, NULL, CODE_REPEAT},
+     OPTIONS_REPEAT,
+     "N",
+     "runs that this time is divided into, from 11 to 1000"},
+    {{"wait", required_argument, NULL, CODE_WAIT},
+     OPTIONS_WAIT,
+     "HOW",
+     "spin, poll (in the caller's loop), futex or fd"},
+    {{"spin-ns", required_argument, NULL, CODE_SPIN_NS},
+     OPTIONS_WAIT,
+     "N",
+     "spin_ns of the subscribers; default: 1000000000 for spin, else 0"},
+    {{"mode", required_argument, NULL, CODE_MODE},
+     OPTIONS_MODE,
+     "HOW",
+     "copy, lease (acquire and release) or poll (the generation only)"},
+    {{"cpus", required_argument, NULL, CODE_CPUS}, 0, "A,B[,C...]", "the publisher's CPU, and those of subscribers"},
+    {{"topology", required_argument, NULL, CODE_TOPOLOGY},
+     0,
+     "HOW",
+     "pick CPUs: same-core, same-l2, same-l3 or cross-numa; default: the nearest cores"},
+    {{"json", required_argument, NULL, CODE_JSON}, 0, "FILE", "write all figures there; - is the standard output"},
+    {{"quiet", no_argument, NULL, CODE_QUIET}, 0, "", "no progress, no summary"},
+    {{"help", no_argument, NULL, CODE_HELP}, 0, "", "this text"},
+};
+
+enum { ENTRIES = sizeof entries / sizeof *entries };
+
+static bool parse_name(const char *text, const char *const *names, unsigned *index)
+{
+    for (*index = 0; names[*index] != NULL; ++*index)
+        if (strcmp(text, names[*index]) == 0)
+            return true;
+    return false;
+}
+
+static bool parse_value(int code, const char *text, struct options *options)
+{
+    unsigned index;
+    bool good;
+    switch (code) {
+    case CODE_SIZE:
+        return quantity_size(text, PAYLOAD_LEAST, SIZE_MOST, &options->size);
+    case CODE_SESSIONS:
+        return quantity_number(text, 0, SESSIONS_MOST, &options->sessions);
+    case CODE_READERS:
+        return quantity_number(text, 1, SESSIONS_MOST, &options->readers);
+    case CODE_HZ:
+        return quantity_decimal(text, 0, 10000000, &options->hz);
+    case CODE_DURATION:
+        return quantity_decimal(text, 0.001, DURATION_MOST, &options->duration);
+    case CODE_REPEAT:
+        return quantity_number(text, SERIES_RUNS_LEAST, SERIES_RUNS_MOST, &options->repeat);
+    case CODE_WAIT:
+        good = parse_name(text, wait_names, &index);
+        options->wait = (enum options_wait)index;
+        return good;
+    case CODE_SPIN_NS:
+        options->spin_ns_given = true;
+        return quantity_number(text, 0, 1000000000, &options->spin_ns);
+    case CODE_MODE:
+        good = parse_name(text, mode_names, &index);
+        options->mode = (enum options_mode)index;
+        return good;
+    case CODE_CPUS:
+        return cpus_parse_list(text, &options->cpus);
+    case CODE_TOPOLOGY:
+        return cpus_parse_relation(text, &options->relation);
+    case CODE_JSON:
+        options->json = text;
+        return *text != '\0';
+    case CODE_QUIET:
+        options->quiet = true;
+        return true;
+    default:
+        options->help = true;
+        return true;
+    }
+}
+
+static const struct entry *entry_of(int code)
+{
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (entries[i].option.val == code)
+            return &entries[i];
+    return NULL;
+}
+
+static bool wrong(const char *command, const char *before, const char *argument, const char *after)
+{
+    notice("%s%s%s; try shmbench %s --help", before, argument, after, command);
+    return false;
+}
+
+bool options_parse(int count, char **arguments, unsigned taken, struct options *options)
+{
+    struct option known[ENTRIES + 1] = {{0}};
+    for (size_t i = 0; i < ENTRIES; i++)
+        known[i] = entries[i].option;
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int at = optind, code = getopt_long(count, arguments, ":", known, NULL);
+        if (code == -1)
+            break;
+        if (code == '?')
+            return wrong(arguments[0], "unknown option ", arguments[at], "");
+        if (code == ':')
+            return wrong(arguments[0], arguments[at], " needs a value", "");
+        const struct entry *entry = entry_of(code);
+        if (entry->taken_as != 0 && (entry->taken_as & taken) == 0)
+            return wrong(arguments[0], arguments[at], " says nothing to ", arguments[0]);
+        if (!parse_value(code, optarg, options)) {
+            notice("--%s %s: not one of: %s; try shmbench %s --help", entry->option.name, optarg, entry->help,
+                   arguments[0]);
+            return false;
+        }
+    }
+    if (optind < count)
+        return wrong(arguments[0], "unexpected argument ", arguments[optind], "");
+    if (options->cpus.count > 0 && options->relation != CPUS_ANY)
+        return wrong(arguments[0], "--cpus and --topology", " exclude each other", "");
+    return true;
+}
+
+/* What stands for an option that was not given; empty: said in its text. */
+static void describe_default(int code, const struct options *defaults, char *text, size_t size)
+{
+    *text = '\0';
+    switch (code) {
+    case CODE_SIZE:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->size);
+        break;
+    case CODE_SESSIONS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->sessions);
+        break;
+    case CODE_READERS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->readers);
+        break;
+    case CODE_HZ:
+        snprintf(text, size, "%g", defaults->hz);
+        break;
+    case CODE_DURATION:
+        snprintf(text, size, "%g", defaults->duration);
+        break;
+    case CODE_REPEAT:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->repeat);
+        break;
+    case CODE_WAIT:
+        snprintf(text, size, "%s", wait_names[defaults->wait]);
+        break;
+    case CODE_MODE:
+        snprintf(text, size, "%s", mode_names[defaults->mode]);
+        break;
+    default:
+        break;
+    }
+}
+
+void options_print_help(unsigned taken, const struct options *defaults)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        char left[48], value[32];
+        if (entries[i].taken_as != 0 && (entries[i].taken_as & taken) == 0)
+            continue;
+        snprintf(left, sizeof left, "--%s %s", entries[i].option.name, entries[i].form);
+        describe_default(entries[i].option.val, defaults, value, sizeof value);
+        printf("  %-20s %s%s%s\n", left, entries[i].help, *value != '\0' ? "; default " : "", value);
+    }
+}
+
+const char *options_wait_name(enum options_wait wait)
+{
+    return wait_names[wait];
+}
+
+const char *options_mode_name(enum options_mode mode)
+{
+    return mode_names[mode];
+}
