@@ -206,7 +206,8 @@ static bool run(const struct cpus *cpus, struct shared *shared, int *failure)
     known = known && read_steal(&stolen[1], &all[1]) && all[1] > all[0];
     shared->calibration.steal_percent =
         known ? 100.0 * (double)(stolen[1] - stolen[0]) / (double)(all[1] - all[0]) : -1;
-    *failure = crew.failure;
+    if (!good)
+        *failure = crew.failure;
     crew_dismiss(&crew);
     return good;
 }
@@ -214,9 +215,10 @@ static bool run(const struct cpus *cpus, struct shared *shared, int *failure)
 bool calibration_run(const struct cpus *cpus, bool full, struct calibration *calibration, int *failure)
 {
     struct shared *shared = crew_shared(sizeof *shared);
-    *failure = NETIPC_NO_MEMORY;
-    if (shared == NULL)
+    if (shared == NULL) {
+        *failure = NETIPC_NO_MEMORY;
         return false;
+    }
     shared->full = full;
     bool good = baseline_open(&shared->baseline, PAYLOAD_LEAST);
     if (good) {

@@ -27,6 +27,7 @@ struct command {
     const char *help;    /* what is measured, and how */
     unsigned taken;      /* OPTIONS_… */
     struct options defaults;
+    bool (*check)(const struct options *options);   /* may be NULL. False, and a notice: they do not fit together */
     bool calibrates;                                /* it is calibration itself: none before and after */
     bool (*measure)(struct experiment *experiment); /* false: notice and failure have been given */
     void (*summarize)(const struct experiment *experiment, struct json_object *document); /* for a person */

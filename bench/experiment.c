@@ -56,6 +56,8 @@ static void start_params(struct experiment *experiment)
         document_count(experiment->params, "repeat", options->repeat);
     if (taken & OPTIONS_WAIT)
         document_text(experiment->params, "wait", options_wait_name(options->wait));
+    if (taken & OPTIONS_WAIT)
+        document_count(experiment->params, "spin_ns", options_spin_ns(options));
     if (taken & OPTIONS_MODE)
         document_text(experiment->params, "mode", options_mode_name(options->mode));
 }
@@ -129,10 +131,14 @@ int experiment_run(const struct command *command, const struct options *options)
     }
     notice_progress_end();
     run_dir_remove(&experiment.run_dir);
-    int status = crew_signal() != 0 ? 128 + crew_signal() : experiment.failure;
-    if (document != NULL && crew_signal() == 0 && document_write(&file, document)) {
-        summarize(&experiment, document);
-        status = fflush(stdout) == 0 ? 0 : NETIPC_SYSTEM;
+    int status = experiment.failure;
+    if (crew_signal() != 0) {
+        status = 128 + crew_signal();
+    } else if (document != NULL) {
+        bool written = document_write(&file, document);
+        if (written)
+            summarize(&experiment, document);
+        status = written && fflush(stdout) == 0 ? 0 : NETIPC_SYSTEM;
     }
     json_object_put(document);
     document_close(&file);

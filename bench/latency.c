@@ -268,9 +268,7 @@ static void open_subscriber(struct bench *bench)
     const struct options *options = &bench->shared->options;
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
-    config.spin_ns = options->spin_ns_given               ? options->spin_ns
-                     : options->wait == OPTIONS_WAIT_SPIN ? UINT64_C(1000000000)
-                                                          : 0;
+    config.spin_ns = options_spin_ns(options);
     bench->subscriber = audience_attach(bench->station, &bench->shared->audience, &config);
     bench->buffer = audience_buffer(bench->station, bench->shared->audience.size);
     memset(bench->buffer, 0, bench->shared->audience.size);
@@ -372,15 +370,21 @@ static uint64_t count_of(const struct options *options)
     return count < 1 ? 1 : (uint64_t)(count + 0.5);
 }
 
+static bool check(const struct options *options)
+{
+    if (options->hz <= 0)
+        notice("--hz 0: nothing would be published; try shmbench latency --help");
+    else if (options->spin_ns_given && options->wait != OPTIONS_WAIT_SPIN && options->wait != OPTIONS_WAIT_FUTEX)
+        notice("--spin-ns says nothing to --wait %s; try shmbench latency --help", options_wait_name(options->wait));
+    else
+        return true;
+    return false;
+}
+
 static bool measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
     struct crew crew = {0};
-    if (options->hz <= 0) {
-        notice("--hz 0: nothing would be published; try shmbench latency --help");
-        experiment->failure = NOTICE_USAGE;
-        return false;
-    }
     size_t bytes = sizeof(struct shared) + options->readers * sizeof(struct reading);
     struct shared *shared = crew_shared(bytes);
     if (shared == NULL)
@@ -433,6 +437,7 @@ const struct command command_latency = {
             "round trip of a line. Generations that a subscriber did not read are counted as missed.",
     .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT,
     .defaults = {.size = 64, .readers = 1, .hz = 10000, .duration = 2, .repeat = 21},
+    .check = check,
     .measure = measure,
     .summarize = summarize,
 };

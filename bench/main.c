@@ -53,6 +53,8 @@ int main(int count, char **arguments)
             print_command_help(command);
             return 0;
         }
+        if (command->check != NULL && !command->check(&options))
+            return NOTICE_USAGE;
         crew_watch_signals();
         return experiment_run(command, &options);
     }

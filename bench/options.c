@@ -28,7 +28,7 @@ enum code {
     CODE_HELP
 };
 
-enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400 };
+enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
 
 static const char *const wait_names[] = {"spin", "poll", "futex", "fd", NULL};
 static const char *const mode_names[] = {"copy", "lease", "poll", NULL};
@@ -113,7 +113,7 @@ static bool parse_value(int code, const char *text, struct options *options)
         return good;
     case CODE_SPIN_NS:
         options->spin_ns_given = true;
-        return quantity_number(text, 0, 1000000000, &options->spin_ns);
+        return quantity_number(text, 0, SPIN_NS_MOST, &options->spin_ns);
     case CODE_MODE:
         good = parse_name(text, mode_names, &index);
         options->mode = (enum options_mode)index;
@@ -223,6 +223,13 @@ void options_print_help(unsigned taken, const struct options *defaults)
         describe_default(entries[i].option.val, defaults, value, sizeof value);
         printf("  %-20s %s%s%s\n", left, entries[i].help, *value != '\0' ? "; default " : "", value);
     }
+}
+
+uint64_t options_spin_ns(const struct options *options)
+{
+    if (options->spin_ns_given)
+        return options->spin_ns;
+    return options->wait == OPTIONS_WAIT_SPIN ? SPIN_NS_MOST : 0;
 }
 
 const char *options_wait_name(enum options_wait wait)

@@ -48,6 +48,9 @@ bool options_parse(int count, char **arguments, unsigned taken, struct options *
 /* The lines of --help on all that is taken, with the defaults. */
 void options_print_help(unsigned taken, const struct options *defaults);
 
+/* What the subscribers are configured with. */
+uint64_t options_spin_ns(const struct options *options);
+
 const char *options_wait_name(enum options_wait wait);
 const char *options_mode_name(enum options_mode mode);
 

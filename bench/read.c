@@ -304,14 +304,17 @@ static void report(struct experiment *experiment, const struct shared *shared)
     }
 }
 
+static bool check(const struct options *options)
+{
+    if (options->sessions > 0)
+        return true;
+    notice("--sessions 0: the reader is one; try shmbench read --help");
+    return false;
+}
+
 static bool measure(struct experiment *experiment)
 {
     struct crew crew = {0};
-    if (experiment->options.sessions == 0) {
-        notice("--sessions 0: the reader is one; try shmbench read --help");
-        experiment->failure = NOTICE_USAGE;
-        return false;
-    }
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
@@ -359,6 +362,7 @@ const struct command command_read = {
             "idle subscribers beside it.",
     .taken = OPTIONS_SIZE | OPTIONS_SESSIONS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_MODE,
     .defaults = {.size = 64, .sessions = 1, .duration = 2, .repeat = 21},
+    .check = check,
     .measure = measure,
     .summarize = summarize,
 };

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: shmbench.sh CASE SHMBENCH: the program does what docs/shmbench.md says. No time that it measures is judged.
+set -euo pipefail
+case=$1
+shmbench=$2
+command -v jq >/dev/null || {
+    echo 'skip: jq is not installed'
+    exit 77
+}
+if [ "$(nproc)" -lt 2 ]; then
+    echo 'skip: two CPUs are needed'
+    exit 77
+fi
+
+work=$(mktemp -d -p .)
+work=$(cd "$work" && pwd)
+# The run directories are made in it; the path of a socket is short.
+export TMPDIR
+TMPDIR=$(mktemp -d)
+running=0
+finish()
+{
+    [ "$running" = 0 ] || kill -KILL "$running" 2>/dev/null || true
+    rm -rf "$work" "$TMPDIR"
+}
+trap finish EXIT
+cd "$work"
+
+fail()
+{
+    echo "$1"
+    exit 1
+}
+
+nothing_left()
+{
+    local left
+    left=$(find "$TMPDIR" "$work" -mindepth 1 ! -name stdout ! -name stderr)
+    [ -z "$left" ] || fail "left behind: $left"
+}
+
+# measure ARGUMENTS…: a run of the program, the shortest that there is, whose JSON is in $json afterwards
+measure()
+{
+    "$shmbench" "$@" --quiet --json result.json
+    json=$(cat result.json)
+    rm result.json
+    nothing_left
+    expect '.schema == 1'
+    expect ".bench == \"$1\""
+    expect 'keys == ["bench", "calibration", "machine", "params", "ratios", "results", "schema", "stable", "unstable"]'
+    expect '(.stable | type) == "boolean" and .stable == (.unstable == [])'
+    expect '.machine.cpus | length >= 2'
+    expect '[.. | numbers | select(isnan or isinfinite)] == []'
+    [ "$1" = calibrate ] || expect '[.calibration.before, .calibration.after] | all(.oneway_ns.p50 > 0 and .clock_ns > 0)'
+}
+
+expect()
+{
+    jq -e "$1" >/dev/null <<<"$json" || {
+        echo "$json"
+        fail "not so: $1"
+    }
+}
+
+# wrong STATUS TEXT ARGUMENTS…: the program says so, and leaves nothing
+wrong()
+{
+    local status=$1 text=$2 got=0
+    shift 2
+    "$shmbench" "$@" >stdout 2>stderr || got=$?
+    [ "$got" = "$status" ] || fail "shmbench $*: exit status $got, not $status: $(cat stderr)"
+    grep -qF -- "$text" stderr || fail "shmbench $*: does not say '$text' but: $(cat stderr)"
+    nothing_left
+}
+
+tiny=(--duration 0.011 --repeat 11)
+distribution='(.p50 <= .p95 and .p95 <= .p99 and .p99 <= .p999 and .p999 <= .max and .n > 0)'
+runs='(.runs | length) == 11 and .q1 <= .median and .median <= .q3'
+
+# start ARGUMENTS…: a measurement that takes long; returns when its publisher is there. $running, $workers
+start()
+{
+    env --default-signal=INT,TERM,HUP "$shmbench" "$@" --duration 600 --json result.json 2>stderr >stdout &
+    running=$!
+    until [ -n "$(find "$TMPDIR" -name '*.sock')" ]; do
+        kill -0 $running 2>/dev/null || fail "it has ended: $(cat stderr)"
+        sleep 0.05
+    done
+    sleep 0.2
+    workers=$(pgrep -P $running | paste -sd' ')
+    [ -n "$workers" ] || fail 'it has no workers'
+}
+
+# ended STATUS: the program ends so, and its workers are gone with it
+ended()
+{
+    local got=0 worker
+    wait $running || got=$?
+    running=0
+    [ "$got" = "$1" ] || fail "exit status $got, not $1: $(cat stderr)"
+    for worker in $workers; do
+        # A killed one may stay for a moment without its supervisor, as a zombie or about to be one.
+        for _ in $(seq 100); do
+            if ! [ -d "/proc/$worker" ] || grep -q '^State:.*Z' "/proc/$worker/status" 2>/dev/null; then
+                continue 2
+            fi
+            sleep 0.1
+        done
+        fail "worker $worker still runs"
+    done
+}
+
+case $case in
+calibrate)
+    measure calibrate
+    expect '.results.memcpy | map(.size) == [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 8388608]'
+    expect '.results.memcpy | all(.ns > 0)'
+    expect '.results | .oneway_ns.p50 > 0 and .oneway_ns.p99 >= .oneway_ns.p50 and .syscall_ns > 0 and .pause_ns > 0'
+    expect '.results | .futex_wake_ns > 0 and .futex_ping_ns.n > 0 and has("steal_percent")'
+    expect '.machine | has("clock_source") and has("idle_driver") and has("kernel")'
+    ;;
+publish)
+    measure publish "${tiny[@]}" --sessions 3
+    expect ".results.publish_ns | $runs"
+    expect ".results.memcpy_ns | $runs"
+    expect '.params == {size: 64, sessions: 3, duration: 0.011, repeat: 11}'
+    expect '.results.publications > 0 and .results.wakes_sent == 0'
+    expect '.ratios | .publish_over_memcpy > 0 and (.publish_ns_minus_memcpy | type) == "number"'
+    measure publish "${tiny[@]}" --size 100001 --sessions 0
+    expect '.params.size == 100001 and .results.publications > 0'
+    measure publish "${tiny[@]}" --size 33 --sessions 1
+    ;;
+read)
+    measure read "${tiny[@]}"
+    expect ".results.read_ns | $runs"
+    expect '.results | .publications == 12 and .reads > 0 and .overruns == 0'
+    expect '.ratios | .read_over_memcpy > 0 and (.read_ns_minus_memcpy | type) == "number"'
+    measure read "${tiny[@]}" --size 70k --sessions 3 --hz 2000
+    expect '.results.publications >= 12 and .params.hz == 2000'
+    measure read "${tiny[@]}" --mode lease --size 4k
+    expect '.ratios.lease_ns > 0 and .results.reads > 0'
+    measure read "${tiny[@]}" --mode poll --hz 1000
+    expect '.ratios.poll_ns > 0 and .results.reads == 0'
+    ;;
+latency)
+    for wait in spin poll futex fd; do
+        measure latency --duration 0.022 --repeat 11 --hz 5000 --wait $wait
+        expect ".results.latency_ns | $distribution"
+        expect ".results.latency_p50_ns | $runs"
+        expect '.results | .publications == 110 and .seen + .missed == .publications and .latency_ns.n == .seen'
+        expect '.results | .handoff_ns.n + .handoffs_missed <= .publications and .schedule_lag_ns.n == .publications'
+        expect '.ratios | .latency_over_oneway > 0 and .latency_over_handoff > 0'
+        expect ".params.wait == \"$wait\""
+    done
+    measure latency --duration 0.022 --repeat 11 --hz 1000 --wait futex --readers 3 --size 100k
+    expect '.results | .publications == 22 and .seen + .missed == 66 and .latency_ns.n == .seen'
+    ;;
+command_line)
+    wrong 64 'no command given'
+    wrong 64 'unknown command fast; try shmbench --help' fast
+    wrong 64 'unknown option --fast; try shmbench publish --help' publish --fast
+    wrong 64 'unexpected argument 64' publish 64
+    wrong 64 '--size needs a value' publish --size
+    wrong 64 '--hz says nothing to publish' publish --hz 10
+    wrong 64 '--spin-ns says nothing to --wait fd' latency --wait fd --spin-ns 10
+    for size in 31 65M 1G -64 0x40 ''; do
+        wrong 64 "--size $size: not one of" read --size "$size"
+    done
+    wrong 64 '--repeat 10: not one of' publish --repeat 10
+    wrong 64 '--hz 0: nothing would be published' latency --hz 0
+    wrong 64 '--sessions 0' read --sessions 0
+    wrong 64 '--wait never: not one of' latency --wait never
+    wrong 64 '--topology far: not one of' calibrate --topology far
+    wrong 64 '--cpus 1: not one of' calibrate --cpus 1
+    wrong 64 '--cpus and --topology exclude each other' calibrate --cpus 0,1 --topology same-l3
+    wrong 24 '--cpus: CPU 999999 is not there' calibrate --cpus 0,999999
+    wrong 52 'see that its directory exists' publish --json missing/result.json
+    wrong 52 'is something that is not a file' publish --json /dev/null
+    TMPDIR=/proc/nowhere "$shmbench" publish --quiet --json result.json 2>stderr && fail 'it works without a directory'
+    grep -q 'set TMPDIR' stderr || fail "$(cat stderr)"
+    nothing_left
+    "$shmbench" --help >stdout
+    for command in calibrate publish read latency; do
+        grep -q "^  $command " stdout || fail "--help does not name $command"
+        "$shmbench" $command --help | grep -q -- '--json FILE' || fail "$command --help does not name --json"
+    done
+    # The whole document, or none, and on the standard output nothing else.
+    "$shmbench" publish "${tiny[@]}" --json - 2>stderr | jq -e '.schema == 1' >/dev/null || fail 'not one document'
+    got=0
+    "$shmbench" publish "${tiny[@]}" --json - 2>stderr >/dev/full || got=$?
+    [ $got = 52 ] || fail "a full disk gives exit status $got"
+    nothing_left
+    ;;
+interrupted)
+    for signal in INT:130 TERM:143 HUP:129; do
+        for command in publish read latency; do
+            start $command
+            kill "-${signal%:*}" $running
+            ended "${signal#*:}"
+            nothing_left
+        done
+    done
+    ;;
+killed)
+    # A worker that dies ends the measurement with it.
+    start latency --readers 2
+    for worker in $workers; do
+        kill -KILL "$worker"
+        break
+    done
+    ended 52
+    grep -q 'was ended by signal 9' stderr || fail "$(cat stderr)"
+    nothing_left
+    # Workers do not outlive the program, whatever happens to it.
+    start publish --sessions 4
+    kill -KILL $running
+    ended 137
+    ;;
+*)
+    fail "unknown case $case"
+    ;;
+esac
