@@ -110,21 +110,27 @@ uint64_t baseline_receive(const struct baseline *baseline, enum baseline_wait wa
     return number;
 }
 
-void baseline_ping(const struct baseline *baseline, uint64_t round, uint64_t rounds)
+void baseline_ping(const struct baseline *baseline, uint64_t first, uint64_t batches, double *ns)
 {
-    for (uint64_t end = round + rounds; round < end; round++) {
-        atomic_store_explicit(&baseline->lines->ping, round, memory_order_release);
-        while (atomic_load_explicit(&baseline->lines->pong, memory_order_acquire) != round)
-            clock_relax();
+    uint64_t trip = first * BASELINE_ROUND_TRIPS;
+    for (uint64_t batch = 0; batch < batches; batch++) {
+        uint64_t start = clock_now_ns();
+        for (int i = 0; i < BASELINE_ROUND_TRIPS; i++) {
+            atomic_store_explicit(&baseline->lines->ping, ++trip, memory_order_release);
+            while (atomic_load_explicit(&baseline->lines->pong, memory_order_acquire) != trip)
+                clock_relax();
+        }
+        ns[batch] = (double)(clock_now_ns() - start) / (2.0 * BASELINE_ROUND_TRIPS);
     }
 }
 
-void baseline_pong(const struct baseline *baseline, uint64_t round, uint64_t rounds)
+void baseline_pong(const struct baseline *baseline, uint64_t first, uint64_t batches)
 {
-    for (uint64_t end = round + rounds; round < end; round++) {
-        while (atomic_load_explicit(&baseline->lines->ping, memory_order_acquire) != round)
+    uint64_t trip = first * BASELINE_ROUND_TRIPS, end = trip + batches * BASELINE_ROUND_TRIPS;
+    while (trip++ < end) {
+        while (atomic_load_explicit(&baseline->lines->ping, memory_order_acquire) != trip)
             clock_relax();
-        atomic_store_explicit(&baseline->lines->pong, round, memory_order_release);
+        atomic_store_explicit(&baseline->lines->pong, trip, memory_order_release);
     }
 }
 

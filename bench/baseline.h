@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BASELINE_BUFFERS = 8, BASELINE_ALIGNMENT = 128 };
+enum { BASELINE_BUFFERS = 8, BASELINE_ALIGNMENT = 128, BASELINE_ROUND_TRIPS = 16 };
 
 enum baseline_wait { BASELINE_SPIN, BASELINE_FUTEX, BASELINE_DESCRIPTOR };
 
@@ -46,9 +46,12 @@ uint64_t baseline_receive(const struct baseline *baseline, enum baseline_wait wa
 /* The number that was handed over last. */
 uint64_t baseline_latest(const struct baseline *baseline);
 
-/* Round trips of one line: round is the first of them, each used once. Two processes at the same time. */
-void baseline_ping(const struct baseline *baseline, uint64_t round, uint64_t rounds);
-void baseline_pong(const struct baseline *baseline, uint64_t round, uint64_t rounds);
+/*
+ * A line goes to another core and back, in batches of BASELINE_ROUND_TRIPS; ns gets half a round trip of each batch.
+ * Two processes at the same time; first is the number of the first batch, and each is used once.
+ */
+void baseline_ping(const struct baseline *baseline, uint64_t first, uint64_t batches, double *ns);
+void baseline_pong(const struct baseline *baseline, uint64_t first, uint64_t batches);
 
 /* A wake-up call for a futex that nobody sleeps on. */
 void baseline_wake_nobody(const struct baseline *baseline);

@@ -21,7 +21,7 @@
 static const uint64_t full_sizes[CALIBRATION_SIZES] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 8388608};
 static const uint64_t short_sizes[] = {64, 4096, 65536, 1048576};
 
-enum { SIZE_MOST = 8388608, BATCHES = 31, ROUND_TRIPS = 16, ROUNDS_MOST = 2048 };
+enum { SIZE_MOST = 8388608, BATCHES = 31, PINGS_MOST = 2048 };
 
 /* What the two processes of a calibration share. */
 struct shared {
@@ -31,9 +31,10 @@ struct shared {
     struct distribution pings;
 };
 
-static uint64_t ping_batches(const struct shared *shared)
+/* Batches of round trips. */
+static uint64_t pings(const struct shared *shared)
 {
-    return shared->full ? ROUNDS_MOST : 256;
+    return shared->full ? PINGS_MOST : 256;
 }
 
 static uint64_t futex_pings(const struct shared *shared)
@@ -118,13 +119,9 @@ static void measure_memcpy(const struct station *station, struct calibration *ca
 
 static void measure_oneway(struct shared *shared)
 {
-    double batches[ROUNDS_MOST];
-    uint64_t count = ping_batches(shared);
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t start = clock_now_ns();
-        baseline_ping(&shared->baseline, 1 + i * ROUND_TRIPS, ROUND_TRIPS);
-        batches[i] = (double)(clock_now_ns() - start) / (2.0 * ROUND_TRIPS);
-    }
+    double batches[PINGS_MOST];
+    uint64_t count = pings(shared);
+    baseline_ping(&shared->baseline, 0, count, batches);
     shared->calibration.oneway_p50_ns = series_median_of(batches, count); /* and sorts them */
     shared->calibration.oneway_p99_ns = batches[(count * 99 + 99) / 100 - 1];
 }
@@ -156,7 +153,7 @@ static void answer(struct station *station, void *context)
     struct shared *shared = context;
     uint64_t payload[PAYLOAD_LEAST / 8], stamp;
     station_meet(station);
-    baseline_pong(&shared->baseline, 1, ping_batches(shared) * ROUND_TRIPS);
+    baseline_pong(&shared->baseline, 0, pings(shared));
     for (uint64_t number = 0; number < futex_pings(shared);) {
         number = baseline_receive(&shared->baseline, BASELINE_FUTEX, number, payload);
         uint64_t now = clock_now_ns();

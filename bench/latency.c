@@ -18,12 +18,12 @@
  * Each run has three parts, in turn: `count` publications; as many hand-offs of the baseline, at the same rate, between
  * the publisher's process and the first reader's; round trips of a line between these two.
  */
-enum { ROUND_TRIPS = 16, ROUNDS = 64 };
+enum { PINGS = 64 }; /* batches of round trips */
 
 /* What one reader has seen. */
 struct reading {
     struct distribution latency_ns, run_ns; /* of all runs, and of the one at hand */
-    uint64_t seen, missed, overruns, sleeps, cpu_ns;
+    uint64_t seen, missed, overruns, sleeps, spins, cpu_ns;
 };
 
 struct shared {
@@ -42,6 +42,8 @@ struct shared {
 static enum baseline_wait baseline_wait_of(const struct options *options)
 {
     switch (options->wait) {
+    case OPTIONS_WAIT_ADAPTIVE: /* what it should come to */
+        return 1e9 / options->hz > (double)options_spin_ns(options) ? BASELINE_FUTEX : BASELINE_SPIN;
     case OPTIONS_WAIT_FUTEX:
         return BASELINE_FUTEX;
     case OPTIONS_WAIT_FD:
@@ -102,25 +104,20 @@ static void send_run(struct shared *shared, void *payload, uint64_t first)
 
 static void ping_run(struct shared *shared, uint64_t run)
 {
-    double batches[ROUNDS];
-    for (uint64_t i = 0; i < ROUNDS; i++) {
-        uint64_t start = clock_now_ns();
-        baseline_ping(&shared->baseline, 1 + (run * ROUNDS + i) * ROUND_TRIPS, ROUND_TRIPS);
-        batches[i] = (double)(clock_now_ns() - start) / (2.0 * ROUND_TRIPS);
-    }
-    series_add(&shared->oneway_ns, series_median_of(batches, ROUNDS));
+    double batches[PINGS];
+    baseline_ping(&shared->baseline, run * PINGS, PINGS, batches);
+    series_add(&shared->oneway_ns, series_median_of(batches, PINGS));
 }
 
 static void check_publisher(const struct station *station, struct shared *shared, netipc_publisher *publisher)
 {
-    uint64_t total = shared->count * shared->options.repeat;
+    uint64_t total = shared->count * shared->options.repeat, bytes = total * shared->audience.size;
     shared->info.size = sizeof shared->info;
     netipc_status status = netipc_publisher_stats(publisher, &shared->info);
-    if (status != NETIPC_OK || shared->info.publications != total ||
-        shared->info.bytes != total * shared->audience.size)
+    if (status != NETIPC_OK || shared->info.publications != total || shared->info.bytes != bytes)
         station_fail(station, NETIPC_CORRUPT, "the publisher counts %llu publications of %llu bytes, not %llu of %llu",
                      (unsigned long long)shared->info.publications, (unsigned long long)shared->info.bytes,
-                     (unsigned long long)total, (unsigned long long)(total * shared->audience.size));
+                     (unsigned long long)total, (unsigned long long)bytes);
 }
 
 static void work_as_publisher(struct station *station, void *context)
@@ -261,6 +258,7 @@ static void check_reader(const struct bench *bench)
                      (unsigned long long)reading->seen, (unsigned long long)reading->missed,
                      (unsigned long long)info.reads, (unsigned long long)total);
     bench->reading->sleeps = info.sleeps;
+    bench->reading->spins = info.spins;
 }
 
 static void open_subscriber(struct bench *bench)
@@ -268,6 +266,7 @@ static void open_subscriber(struct bench *bench)
     const struct options *options = &bench->shared->options;
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
+    config.spin = options->wait == OPTIONS_WAIT_ADAPTIVE ? NETIPC_SPIN_ADAPTIVE : NETIPC_SPIN_FIXED;
     config.spin_ns = options_spin_ns(options);
     bench->subscriber = audience_attach(bench->station, &bench->shared->audience, &config);
     bench->buffer = audience_buffer(bench->station, bench->shared->audience.size);
@@ -291,7 +290,7 @@ static void work_as_reader(struct station *station, void *context)
         station_meet(station);
         receive_run(&bench, 1 + run * shared->count);
         station_meet(station);
-        baseline_pong(&shared->baseline, 1 + run * ROUNDS * ROUND_TRIPS, (uint64_t)ROUNDS * ROUND_TRIPS);
+        baseline_pong(&shared->baseline, run * PINGS, PINGS);
     }
     check_reader(&bench);
     if (first)
@@ -338,6 +337,7 @@ static void report(struct experiment *experiment, struct shared *shared)
         all->missed += one->missed;
         all->overruns += one->overruns;
         all->sleeps += one->sleeps;
+        all->spins += one->spins;
         all->cpu_ns += one->cpu_ns;
     }
     series_quotient(&shared->latency_p50_ns, &shared->oneway_ns, &over_oneway);
@@ -355,6 +355,7 @@ static void report(struct experiment *experiment, struct shared *shared)
     document_count(results, "handoffs_missed", shared->handoffs_missed);
     document_count(results, "wakes_sent", shared->info.wakes_sent);
     document_count(results, "sleeps", all->sleeps);
+    document_count(results, "spins", all->spins);
     document_number(results, "publisher_cpu_percent", percent(shared->publisher_cpu_ns, shared->wall_ns));
     document_number(results, "subscribers_cpu_percent", percent(all->cpu_ns, shared->wall_ns));
     document_count(results, "region_bytes", shared->info.region_size);
@@ -374,7 +375,7 @@ static bool check(const struct options *options)
 {
     if (options->hz <= 0)
         notice("--hz 0: nothing would be published; try shmbench latency --help");
-    else if (options->spin_ns_given && options->wait != OPTIONS_WAIT_SPIN && options->wait != OPTIONS_WAIT_FUTEX)
+    else if (options->spin_ns_given && (options->wait == OPTIONS_WAIT_POLL || options->wait == OPTIONS_WAIT_FD))
         notice("--spin-ns says nothing to --wait %s; try shmbench latency --help", options_wait_name(options->wait));
     else
         return true;
@@ -436,7 +437,7 @@ const struct command command_latency = {
             "receiver waits in the same manner) at the same rate, which takes as long again, and with half a\n"
             "round trip of a line. Generations that a subscriber did not read are counted as missed.",
     .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT,
-    .defaults = {.size = 64, .readers = 1, .hz = 10000, .duration = 2, .repeat = 21},
+    .defaults = {.size = 64, .readers = 1, .hz = 10000, .duration = 2, .repeat = 21, .wait = OPTIONS_WAIT_ADAPTIVE},
     .check = check,
     .measure = measure,
     .summarize = summarize,

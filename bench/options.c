@@ -7,7 +7,7 @@
 #include "bench/series.h"
 
 #include <getopt.h>
-#include <netipc/publisher.h>
+#include <netipc/subscriber.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ enum code {
 
 enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
 
-static const char *const wait_names[] = {"spin", "poll", "futex", "fd", NULL};
+static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
 static const char *const mode_names[] = {"copy", "lease", "poll", NULL};
 
 struct entry {
@@ -61,11 +61,11 @@ static const struct entry entries[] = {
     {{"wait", required_argument, NULL, CODE_WAIT},
      OPTIONS_WAIT,
      "HOW",
-     "spin, poll (in the caller's loop), futex or fd"},
+     "adaptive, spin, poll (in the caller's loop), futex or fd"},
     {{"spin-ns", required_argument, NULL, CODE_SPIN_NS},
      OPTIONS_WAIT,
      "N",
-     "spin_ns of the subscribers; default: 1000000000 for spin, else 0"},
+     "spin_ns of the subscribers; default: 50000 for adaptive, 1000000000 for spin, else 0"},
     {{"mode", required_argument, NULL, CODE_MODE},
      OPTIONS_MODE,
      "HOW",
@@ -229,7 +229,16 @@ uint64_t options_spin_ns(const struct options *options)
 {
     if (options->spin_ns_given)
         return options->spin_ns;
-    return options->wait == OPTIONS_WAIT_SPIN ? SPIN_NS_MOST : 0;
+    netipc_subscriber_config config;
+    netipc_subscriber_config_init(&config);
+    switch (options->wait) {
+    case OPTIONS_WAIT_ADAPTIVE:
+        return config.spin_ns;
+    case OPTIONS_WAIT_SPIN:
+        return SPIN_NS_MOST;
+    default:
+        return 0;
+    }
 }
 
 const char *options_wait_name(enum options_wait wait)

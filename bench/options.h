@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum options_wait { OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL, OPTIONS_WAIT_FUTEX, OPTIONS_WAIT_FD };
+enum options_wait { OPTIONS_WAIT_ADAPTIVE, OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL, OPTIONS_WAIT_FUTEX, OPTIONS_WAIT_FD };
 enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL };
 
 /* Which options a sub-command takes, beside those that all take. */
@@ -48,7 +48,7 @@ bool options_parse(int count, char **arguments, unsigned taken, struct options *
 /* The lines of --help on all that is taken, with the defaults. */
 void options_print_help(unsigned taken, const struct options *defaults);
 
-/* What the subscribers are configured with. */
+/* The spin_ns that the subscribers are configured with. */
 uint64_t options_spin_ns(const struct options *options);
 
 const char *options_wait_name(enum options_wait wait);

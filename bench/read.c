@@ -275,7 +275,8 @@ static bool supervise(struct experiment *experiment, struct shared *shared, stru
     bool good = crew_meet(crew, 1, 1 + idle, patience_ns) && crew_await(crew, 2, idle, patience_ns);
     for (uint64_t run = 0; good && run < options->repeat; run++) {
         notice_progress("read: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)options->repeat);
-        good = crew_meet(crew, 0, 2, patience_ns) && crew_meet(crew, 0, 2, patience_ns);
+        good = crew_meet(crew, 0, 2, patience_ns);         /* it publishes … */
+        good = good && crew_meet(crew, 0, 2, patience_ns); /* … and is read */
     }
     good = good && crew_await(crew, 0, 1, patience_ns) && crew_meet(crew, 2, idle, patience_ns) &&
            crew_await(crew, 2, idle, patience_ns);

@@ -145,7 +145,7 @@ read)
     expect '.ratios.poll_ns > 0 and .results.reads == 0'
     ;;
 latency)
-    for wait in spin poll futex fd; do
+    for wait in adaptive spin poll futex fd; do
         measure latency --duration 0.022 --repeat 11 --hz 5000 --wait $wait
         expect ".results.latency_ns | $distribution"
         expect ".results.latency_p50_ns | $runs"
