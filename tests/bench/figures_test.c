@@ -56,11 +56,11 @@ static void merged_distributions_have_all_samples(void **state)
     (void)state;
     memset(&distribution, 0, sizeof distribution);
     memset(&other, 0, sizeof other);
-    for (uint64_t ns = 1; ns <= 99; ns++)
+    for (uint64_t ns = 1; ns <= 100; ns++)
         distribution_add(ns % 2 ? &distribution : &other, ns);
     distribution_merge(&distribution, &other);
-    assert_int_equal(distribution.n, 99);
-    assert_int_equal(distribution.max, 99);
+    assert_int_equal(distribution.n, 100);
+    assert_int_equal(distribution.max, 100);
     assert_true(distribution_quantile(&distribution, 0.5) == 50);
 }
 
@@ -103,8 +103,12 @@ static void quantities_are_parsed_whole_or_not_at_all(void **state)
     assert_true(quantity_size("8M", 0, UINT64_MAX, &number) && number == 8388608);
     assert_false(quantity_size("8M", 0, 8388607, &number));
     assert_false(quantity_size("31", 32, 100, &number));
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(quantity_size(wrong[i], 0, UINT64_MAX, &number));
+        assert_false(quantity_number(wrong[i], 0, UINT64_MAX, &number));
+    }
+    assert_false(quantity_number("4k", 0, UINT64_MAX, &number));
+    assert_true(quantity_number("18446744073709551615", 0, UINT64_MAX, &number) && number == UINT64_MAX);
     assert_true(quantity_decimal("0.5", 0, 10, &value) && value == 0.5);
     assert_true(quantity_decimal("7", 0, 10, &value) && value == 7);
     assert_false(quantity_decimal(".", 0, 10, &value));
