@@ -36,15 +36,37 @@ static double once(const struct batch *batch)
     return (double)taken / (double)batch->times;
 }
 
+/* Of a long chunk every second batch is kept, or every fourth, and so on. */
+struct kept {
+    double values[BATCHES];
+    size_t count;
+    uint64_t seen, step;
+};
+
+static void keep(struct kept *kept, double value)
+{
+    if (kept->seen++ % kept->step != 0)
+        return;
+    if (kept->count == BATCHES) {
+        kept->count = BATCHES / 2;
+        kept->step *= 2;
+        for (size_t i = 0; i < kept->count; i++)
+            kept->values[i] = kept->values[2 * i];
+    }
+    kept->values[kept->count++] = value;
+}
+
 double batch_measure(const struct batch *batch, uint64_t chunk_ns)
 {
-    double batches[BATCHES];
-    size_t count = 0;
+    struct kept kept;
+    kept.count = 0;
+    kept.seen = 0;
+    kept.step = 1;
     for (uint64_t done = 0; done < WARM_UP; done += batch->times)
         once(batch);
     uint64_t end = clock_now_ns() + chunk_ns;
     do
-        batches[count++] = once(batch);
-    while (count < BATCHES && clock_now_ns() < end);
-    return series_median_of(batches, count);
+        keep(&kept, once(batch));
+    while (clock_now_ns() < end);
+    return series_median_of(kept.values, kept.count);
 }

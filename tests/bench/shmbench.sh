@@ -89,7 +89,8 @@ start()
         sleep 0.05
     done
     sleep 0.2
-    workers=$(pgrep -P $running | paste -sd' ')
+    # Others end while it looks.
+    workers=$(grep -ls "^PPid:[[:space:]]*$running\$" /proc/[0-9]*/status | tr -dc '0-9\n' | paste -sd' ' || true)
     [ -n "$workers" ] || fail 'it has no workers'
 }
 
@@ -188,6 +189,11 @@ command_line)
     done
     # The whole document, or none, and on the standard output nothing else.
     "$shmbench" publish "${tiny[@]}" --json - 2>stderr | jq -e '.schema == 1' >/dev/null || fail 'not one document'
+    ! grep -q 'run 1 of' stderr || fail 'progress without a terminal'
+    script -qec "'$shmbench' publish ${tiny[*]}" /dev/null </dev/null >stdout
+    grep -q 'publish: run 1 of 11' stdout || fail 'no progress on a terminal'
+    script -qec "'$shmbench' publish ${tiny[*]} --quiet" /dev/null </dev/null >stdout
+    [ ! -s stdout ] || fail "not quiet: $(cat stdout)"
     got=0
     "$shmbench" publish "${tiny[@]}" --json - 2>stderr >/dev/full || got=$?
     [ $got = 52 ] || fail "a full disk gives exit status $got"
