@@ -37,7 +37,7 @@ void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status 
         }
     }
     let_watch(subscriber, -1, -1);
-    netipc_client_disconnect(&subscriber->client, false);
+    netipc_subscription_disconnect(&subscriber->client, false);
     subscriber->session_ordinal = 0;
     subscriber->superseded_told = false;
     subscriber->state = NETIPC_STATE_DISCONNECTED;
@@ -83,7 +83,7 @@ static void reclaim(netipc_subscriber *subscriber)
 }
 
 /* Shows the region, and the page of a new session, to the threads that poll and sleep. */
-static netipc_status show(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+static netipc_status show(netipc_subscriber *subscriber, const struct netipc_region_region *region,
                           struct netipc_session_map *session)
 {
     netipc_status status = NETIPC_OK;
@@ -98,7 +98,7 @@ static netipc_status show(netipc_subscriber *subscriber, const struct netipc_cli
 }
 
 /* Puts a mapped and confirmed region in the place of the one at hand. */
-static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_region_region *region,
                            struct netipc_attachment *attachment)
 {
     netipc_status status = show(subscriber, region, attachment->session);
@@ -124,7 +124,7 @@ static netipc_status adopt(netipc_subscriber *subscriber, const struct netipc_cl
     return NETIPC_OK;
 }
 
-static netipc_status make_attachment(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+static netipc_status make_attachment(netipc_subscriber *subscriber, const struct netipc_region_region *region,
                                      struct netipc_attachment **attachment)
 {
     struct netipc_region_view view;
@@ -150,14 +150,14 @@ static netipc_status make_attachment(netipc_subscriber *subscriber, const struct
     return status;
 }
 
-static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct netipc_client_region *region,
+static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct netipc_region_region *region,
                                      uint64_t deadline_ns)
 {
     struct netipc_attachment *attachment;
     netipc_status status = make_attachment(subscriber, region, &attachment);
     if (status != NETIPC_OK)
         return status;
-    status = netipc_client_confirm(&subscriber->client, region->ordinal, deadline_ns);
+    status = netipc_subscription_confirm(&subscriber->client, region->ordinal, deadline_ns);
     if (status == NETIPC_OK && region->page_fd >= 0)
         status = netipc_os_memory_verify(region->page_fd, region->page_size);
     if (status == NETIPC_OK)
@@ -169,11 +169,11 @@ static netipc_status map_and_confirm(netipc_subscriber *subscriber, const struct
 
 static netipc_status attach(netipc_subscriber *subscriber, uint64_t deadline_ns)
 {
-    struct netipc_client_region region;
-    const struct netipc_client_wish wish = {.have_ordinal = subscriber->session_ordinal,
+    struct netipc_region_region region;
+    const struct netipc_region_wish wish = {.have_ordinal = subscriber->session_ordinal,
                                             .max_region_size = subscriber->max_region_size,
                                             .lease_words = subscriber->leases};
-    netipc_status status = netipc_client_attach(&subscriber->client, &wish, deadline_ns, &region);
+    netipc_status status = netipc_subscription_attach(&subscriber->client, &wish, deadline_ns, &region);
     if (status == NETIPC_UNCHANGED && netipc_hot_state(netipc_subscriber_hot(subscriber)) == NETIPC_REGION_SUPERSEDED)
         return netipc_fail(NETIPC_PROTOCOL, "region %llu of %s is superseded, and there is no other",
                            (unsigned long long)subscriber->session_ordinal, subscriber->service);
@@ -214,7 +214,7 @@ static netipc_subscriber_state state_after(netipc_status failure)
 netipc_status netipc_subscriber_look(netipc_subscriber *subscriber, bool *move)
 {
     uint32_t region_state = netipc_hot_state(netipc_subscriber_hot(subscriber));
-    netipc_status news = region_state == NETIPC_REGION_CLOSED ? NETIPC_CLOSED : netipc_client_look(&subscriber->client);
+    netipc_status news = region_state == NETIPC_REGION_CLOSED ? NETIPC_CLOSED : netipc_subscription_look(&subscriber->client);
     if (news == NETIPC_SUPERSEDED)
         subscriber->superseded_told = true;
     *move = subscriber->superseded_told || region_state == NETIPC_REGION_SUPERSEDED;
@@ -244,7 +244,7 @@ static netipc_status bring_up_to_date(netipc_subscriber *subscriber)
     if (subscriber->client.socket < 0) {
         subscriber->connected_ns = now_ns;
         subscriber->connects++;
-        status = netipc_client_connect(&subscriber->client, deadline_ns);
+        status = netipc_subscription_connect(&subscriber->client, deadline_ns);
     }
     if (status == NETIPC_OK)
         status = attach(subscriber, deadline_ns);

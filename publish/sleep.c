@@ -141,7 +141,7 @@ static netipc_status look_after_publisher(const struct round *round)
     }
     pthread_mutex_lock(&subscriber->session_lock);
     bool open = subscriber->watched_socket >= 0;
-    bool alive = open && netipc_client_alive(subscriber->watched_socket, subscriber->watched_pidfd);
+    bool alive = open && netipc_subscription_alive(subscriber->watched_socket, subscriber->watched_pidfd);
     bool dead = open && netipc_peer_died(subscriber->watched_pidfd);
     pthread_mutex_unlock(&subscriber->session_lock);
     if (alive || !open) /* without a session the standing state says what is so */

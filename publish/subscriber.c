@@ -105,7 +105,7 @@ netipc_status netipc_subscriber_open(const netipc_subscriber_config *given, neti
     opened->cancel = opened->watched_socket = opened->watched_pidfd = -1;
     pthread_mutex_init(&opened->readers_lock, NULL);
     pthread_mutex_init(&opened->session_lock, NULL);
-    netipc_client_init(&opened->client);
+    netipc_subscription_init(&opened->client);
     status = fill(opened, &config);
     if (status != NETIPC_OK) {
         netipc_subscriber_close(opened);
@@ -120,7 +120,7 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
     if (subscriber == NULL)
         return;
     bool forked = subscriber->fork_guard.pid != 0 && netipc_fork_guard_forked(&subscriber->fork_guard);
-    netipc_client_disconnect(&subscriber->client, forked);
+    netipc_subscription_disconnect(&subscriber->client, forked);
     if (subscriber->client.poll >= 0)
         close(subscriber->client.poll);
     netipc_uid_list_free(&subscriber->client.uids);
@@ -206,7 +206,7 @@ netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t gen
 
 int netipc_subscriber_fd(netipc_subscriber *subscriber)
 {
-    if (netipc_subscriber_check(subscriber) != NETIPC_OK || netipc_client_open_poll(&subscriber->client) != NETIPC_OK)
+    if (netipc_subscriber_check(subscriber) != NETIPC_OK || netipc_subscription_open_poll(&subscriber->client) != NETIPC_OK)
         return -1;
     return subscriber->client.poll;
 }

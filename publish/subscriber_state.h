@@ -7,7 +7,7 @@
 #include <netipc/reader.h>
 #include <netipc/subscriber.h>
 
-#include "control/client.h"
+#include "control/subscription.h"
 #include "control/log.h"
 #include "publish/attachment.h"
 #include "shm/counter.h"
@@ -67,7 +67,7 @@ struct netipc_subscriber {
     int watched_socket, watched_pidfd; /* of a session with a region; -1: none */
 
     /* The owner's. */
-    struct netipc_client client; /* the session, if its socket is open */
+    struct netipc_subscription client; /* the session, if its socket is open */
     uint64_t session_ordinal;    /* of the region attached in this session; 0: none yet */
     bool superseded_told;
     struct netipc_attachment *old;                 /* wait to be unmapped */

@@ -14,10 +14,11 @@ typedef enum netipc_status {
     NETIPC_OK = 0,
 
     /* Nothing went wrong, and nothing was done. */
-    NETIPC_UNCHANGED = 1, /* equal to the latest snapshot; no new generation */
-    NETIPC_EMPTY = 2,     /* nothing has been published yet */
-    NETIPC_TIMED_OUT = 3, /* the deadline passed */
-    NETIPC_ABORTED = 4,   /* netipc_subscriber_abort() is in force */
+    NETIPC_UNCHANGED = 1,   /* equal to the latest snapshot; no new generation */
+    NETIPC_EMPTY = 2,       /* nothing has been published yet */
+    NETIPC_TIMED_OUT = 3,   /* the deadline passed */
+    NETIPC_ABORTED = 4,     /* an abort is in force */
+    NETIPC_WOULD_BLOCK = 5, /* not now; poll and call again */
 
     /* The other side. */
     NETIPC_NOT_FOUND = 10,    /* no publisher serves this run directory and service */
@@ -25,6 +26,9 @@ typedef enum netipc_status {
     NETIPC_GONE = 12,         /* the publisher died */
     NETIPC_CLOSED = 13,       /* the publisher closed */
     NETIPC_SUPERSEDED = 14,   /* the region was replaced; refresh moves to its successor */
+
+    NETIPC_NOT_READY = 15,      /* the client is not connected; the call was not tried */
+    NETIPC_REQUEST_FAILED = 16, /* the server could not carry out the request */
 
     /* Refused. */
     NETIPC_ADDRESS_IN_USE = 20,    /* a live publisher holds the endpoint */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NETIPC_CONTROL_CLIENT_H
-#define NETIPC_CONTROL_CLIENT_H
+#ifndef NETIPC_CONTROL_SUBSCRIPTION_H
+#define NETIPC_CONTROL_SUBSCRIPTION_H
 
 /*
  * The subscriber's side of the control channel: connect, HELLO, and the exchange that ends with a region and a session
@@ -9,15 +9,15 @@
 
 #include <netipc/status.h>
 
+#include "control/dial.h"
 #include "control/log.h"
 #include "control/peer.h"
 #include "control/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-struct netipc_client {
+struct netipc_subscription {
     /* set by the owner before the first connect */
     const char *run_dir;
     const char *service;
@@ -31,31 +31,26 @@ struct netipc_client {
     struct netipc_peer peer;
     uint64_t next_id;
 
-    /* A socket file whose owner was found dead: not connected to again, since a forked child may still hold its
-     * backlog, which would fill up. */
-    bool dead_known;
-    dev_t dead_device;
-    ino_t dead_inode;
-    struct timespec dead_changed;
+    struct netipc_dead_endpoint dead;
 };
 
-void netipc_client_init(struct netipc_client *client);
+void netipc_subscription_init(struct netipc_subscription *client);
 
 /* Makes client->poll, once. */
-netipc_status netipc_client_open_poll(struct netipc_client *client);
+netipc_status netipc_subscription_open_poll(struct netipc_subscription *client);
 
 /* Connects and agrees on the publication profile. deadline_ns is on the monotonic clock. */
-netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadline_ns);
+netipc_status netipc_subscription_connect(struct netipc_subscription *client, uint64_t deadline_ns);
 
 /* What ATTACH asks for. */
-struct netipc_client_wish {
+struct netipc_region_wish {
     uint64_t have_ordinal; /* of the region at hand in this session; 0: none */
     uint64_t max_region_size;
     uint32_t lease_words;
 };
 
 /* What REGION brought. The descriptors are the caller's. */
-struct netipc_client_region {
+struct netipc_region_region {
     int region_fd;
     int page_fd; /* -1: the session has its page already */
     uint64_t region_size;
@@ -67,11 +62,11 @@ struct netipc_client_region {
 };
 
 /* Asks for the region. NETIPC_UNCHANGED: the one at hand is the newest. */
-netipc_status netipc_client_attach(struct netipc_client *client, const struct netipc_client_wish *wish,
-                                   uint64_t deadline_ns, struct netipc_client_region *region);
+netipc_status netipc_subscription_attach(struct netipc_subscription *client, const struct netipc_region_wish *wish,
+                                         uint64_t deadline_ns, struct netipc_region_region *region);
 
 /* Says that both are mapped and waits until the publisher has listed the session. */
-netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordinal, uint64_t deadline_ns);
+netipc_status netipc_subscription_confirm(struct netipc_subscription *client, uint64_t ordinal, uint64_t deadline_ns);
 
 /*
  * What has happened to the session since: NETIPC_OK (nothing), NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE (the
@@ -79,12 +74,12 @@ netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordin
  * NETIPC_PROTOCOL, NETIPC_SYSTEM. One system call when nothing has; after a hang-up it waits for the death of the
  * process for a moment.
  */
-netipc_status netipc_client_look(struct netipc_client *client);
+netipc_status netipc_subscription_look(struct netipc_subscription *client);
 
 /* For other threads than the one that has the client: whether a session with these descriptors can go on. */
-bool netipc_client_alive(int socket, int pidfd);
+bool netipc_subscription_alive(int socket, int pidfd);
 
 /* forked: in a child of the process that connected, whose session goes on. */
-void netipc_client_disconnect(struct netipc_client *client, bool forked);
+void netipc_subscription_disconnect(struct netipc_subscription *client, bool forked);
 
 #endif

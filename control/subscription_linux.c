@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/client.h"
+#include "control/subscription.h"
 
-#include "control/endpoint.h"
+#include "control/dial.h"
 #include "control/packet.h"
 #include "shm/detail.h"
 #include "shm/os.h"
@@ -12,12 +12,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
-    BACKLOG_RETRY_MS = 10,
     DEATH_NS = 100000000,
     NEWS_A_LOOK = 64,       /* a correct publisher sends one or two */
     NEWS_A_QUEUE = 1024,    /* more than a socket holds */
@@ -25,7 +22,7 @@ enum {
     OFFERED_ITEMS = 16
 };
 
-bool netipc_client_alive(int socket, int pidfd)
+bool netipc_subscription_alive(int socket, int pidfd)
 {
     struct pollfd polled[] = {{.fd = socket}, {.fd = pidfd, .events = POLLIN}};
     if (poll(polled, 2, 0) < 0)
@@ -33,7 +30,7 @@ bool netipc_client_alive(int socket, int pidfd)
     return (polled[0].revents & (POLLHUP | POLLERR)) == 0 && polled[1].revents == 0;
 }
 
-static netipc_status poll_session(struct netipc_client *client)
+static netipc_status poll_session(struct netipc_subscription *client)
 {
     const int fds[] = {client->socket, client->peer.pidfd};
     for (size_t i = 0; client->poll >= 0 && i < 2; i++) {
@@ -44,7 +41,7 @@ static netipc_status poll_session(struct netipc_client *client)
     return NETIPC_OK;
 }
 
-static void stop_polling(struct netipc_client *client)
+static void stop_polling(struct netipc_subscription *client)
 {
     if (client->poll < 0)
         return;
@@ -54,7 +51,7 @@ static void stop_polling(struct netipc_client *client)
         epoll_ctl(client->poll, EPOLL_CTL_DEL, client->peer.pidfd, NULL);
 }
 
-netipc_status netipc_client_open_poll(struct netipc_client *client)
+netipc_status netipc_subscription_open_poll(struct netipc_subscription *client)
 {
     if (client->poll >= 0)
         return NETIPC_OK;
@@ -69,12 +66,12 @@ netipc_status netipc_client_open_poll(struct netipc_client *client)
     return status;
 }
 
-void netipc_client_init(struct netipc_client *client)
+void netipc_subscription_init(struct netipc_subscription *client)
 {
-    *client = (struct netipc_client){.cancel = -1, .poll = -1, .socket = -1, .peer.pidfd = -1};
+    *client = (struct netipc_subscription){.cancel = -1, .poll = -1, .socket = -1, .peer.pidfd = -1};
 }
 
-void netipc_client_disconnect(struct netipc_client *client, bool forked)
+void netipc_subscription_disconnect(struct netipc_subscription *client, bool forked)
 {
     if (!forked)
         stop_polling(client);
@@ -90,7 +87,7 @@ void netipc_client_disconnect(struct netipc_client *client, bool forked)
 }
 
 /* Waits until the socket is ready (events), the peer's process has died, or the calls are to end. */
-static netipc_status await(struct netipc_client *client, short events, uint64_t deadline_ns)
+static netipc_status await(struct netipc_subscription *client, short events, uint64_t deadline_ns)
 {
     for (;;) {
         uint64_t now = netipc_os_monotonic_ns();
@@ -116,7 +113,7 @@ static netipc_status await(struct netipc_client *client, short events, uint64_t 
     }
 }
 
-static netipc_status send_control(struct netipc_client *client, uint16_t opcode, uint64_t id, const void *payload,
+static netipc_status send_control(struct netipc_subscription *client, uint16_t opcode, uint64_t id, const void *payload,
                                   size_t length, uint64_t deadline_ns)
 {
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
@@ -151,7 +148,8 @@ static void drop_fds(struct received *received)
 }
 
 /* The next control message. On failure there are no descriptors to close. */
-static netipc_status receive_control(struct netipc_client *client, uint64_t deadline_ns, struct received *received)
+static netipc_status receive_control(struct netipc_subscription *client, uint64_t deadline_ns,
+                                     struct received *received)
 {
     for (;;) {
         if (netipc_os_monotonic_ns() >= deadline_ns)
@@ -188,91 +186,11 @@ static netipc_status unexpected(struct received *received)
                        received->envelope.kind, received->envelope.code, received->envelope.payload_len);
 }
 
-static netipc_status refused(const struct received *received)
-{
-    static const char *const reasons[] = {"",
-                                          "bad envelope",
-                                          "authentication failed: wrong uid or token",
-                                          "incompatible version",
-                                          "no common profile",
-                                          "limit exceeded, or no free session",
-                                          "internal error"};
-    uint16_t reason = received->envelope.transport_status;
-    return netipc_fail(netipc_wire_status(reason), "the publisher refused: %s (%u)",
-                       reason < sizeof reasons / sizeof *reasons ? reasons[reason] : "unknown reason", reason);
-}
-
 /* --- connecting --- */
 
-static netipc_status not_found(const char *path)
+static struct netipc_hello hello_of(const struct netipc_subscription *client)
 {
-    return netipc_fail(NETIPC_NOT_FOUND, "no publisher at %s", path);
-}
-
-static bool known_dead(const struct netipc_client *client, const struct stat *file)
-{
-    return client->dead_known && file->st_dev == client->dead_device && file->st_ino == client->dead_inode &&
-           file->st_ctim.tv_sec == client->dead_changed.tv_sec && file->st_ctim.tv_nsec == client->dead_changed.tv_nsec;
-}
-
-/* The backlog is full, and nothing tells when there is room again. */
-static netipc_status pause_connecting(struct netipc_client *client, uint64_t deadline_ns)
-{
-    if (netipc_os_monotonic_ns() >= deadline_ns)
-        return netipc_fail(NETIPC_TIMED_OUT, "the publisher of %s accepts nobody: its backlog is full",
-                           client->service);
-    struct pollfd polled = {.fd = client->cancel, .events = POLLIN};
-    if (poll(&polled, 1, BACKLOG_RETRY_MS) > 0)
-        return netipc_fail(NETIPC_ABORTED, "aborted while connecting to the publisher of %s", client->service);
-    return NETIPC_OK;
-}
-
-static netipc_status connect_socket(struct netipc_client *client, const struct sockaddr_un *address,
-                                    uint64_t deadline_ns)
-{
-    while (connect(client->socket, (const struct sockaddr *)address, sizeof *address) < 0) {
-        switch (errno) {
-        case ENOENT:
-        case ECONNREFUSED:
-            return not_found(address->sun_path);
-        case EINTR:
-            continue;
-        case EAGAIN: {
-            netipc_status status = pause_connecting(client, deadline_ns);
-            if (status != NETIPC_OK)
-                return status;
-            continue;
-        }
-        case EPROTOTYPE:
-            return netipc_fail(NETIPC_INCOMPATIBLE, "%s is a socket of another type", address->sun_path);
-        default:
-            return netipc_fail_errno(errno, "connect to %s", address->sun_path);
-        }
-    }
-    return NETIPC_OK;
-}
-
-static netipc_status identify(struct netipc_client *client, const char *path, const struct stat *file)
-{
-    netipc_status status = netipc_peer_identify(client->socket, &client->peer);
-    if (status == NETIPC_GONE) {
-        client->dead_known = true;
-        client->dead_device = file->st_dev;
-        client->dead_inode = file->st_ino;
-        client->dead_changed = file->st_ctim;
-        return not_found(path);
-    }
-    if (status != NETIPC_OK)
-        return status;
-    if (!netipc_uid_list_has(&client->uids, client->peer.uid))
-        return netipc_fail(NETIPC_AUTH_FAILED, "the process that listens at %s has uid %u, which is not trusted", path,
-                           client->peer.uid);
-    return NETIPC_OK;
-}
-
-static netipc_status shake_hands(struct netipc_client *client, uint64_t deadline_ns)
-{
-    struct netipc_hello hello = {
+    return (struct netipc_hello){
         .layout_version = NETIPC_WIRE_LAYOUT,
         .supported_profiles = NETIPC_PROFILE_BASELINE | NETIPC_PROFILE_PUBLICATION,
         .preferred_profiles = NETIPC_PROFILE_PUBLICATION,
@@ -281,59 +199,29 @@ static netipc_status shake_hands(struct netipc_client *client, uint64_t deadline
         .max_response_payload_bytes = OFFERED_PAYLOAD,
         .max_response_batch_items = OFFERED_ITEMS,
         .auth_token = client->token,
-        .packet_size = netipc_packet_size_offer(client->socket),
     };
-    struct received received;
-    client->next_id = 1;
-    netipc_status status = send_control(client, NETIPC_OP_HELLO, 0, &hello, NETIPC_WIRE_HELLO_SIZE, deadline_ns);
-    if (status == NETIPC_OK)
-        status = receive_control(client, deadline_ns, &received);
-    if (status != NETIPC_OK)
-        return status;
-    if (received.fd_count > 0 ||
-        !netipc_wire_is_control(&received.envelope, received.length, NETIPC_OP_HELLO_ACK, NETIPC_WIRE_HELLO_ACK_SIZE))
-        return unexpected(&received);
-    if (received.envelope.transport_status == NETIPC_TRANSPORT_LIMIT_EXCEEDED)
-        return netipc_fail(NETIPC_BUSY, "the publisher of %s has no free session", client->service);
-    if (received.envelope.transport_status != NETIPC_TRANSPORT_OK)
-        return refused(&received);
-    struct netipc_hello_ack ack;
-    memcpy(&ack, received.packet + NETIPC_WIRE_ENVELOPE_SIZE, sizeof ack);
-    if (ack.layout_version != NETIPC_WIRE_LAYOUT || ack.flags != 0 || ack.zero != 0)
-        return netipc_fail(NETIPC_PROTOCOL, "HELLO_ACK of layout %u with flags 0x%x", ack.layout_version, ack.flags);
-    if ((ack.intersection_profiles & NETIPC_PROFILE_PUBLICATION) == 0)
-        return netipc_fail(NETIPC_UNSUPPORTED, "the server of %s offers profiles 0x%x, without publication",
-                           client->service, ack.server_supported_profiles);
-    return NETIPC_OK;
 }
 
-netipc_status netipc_client_connect(struct netipc_client *client, uint64_t deadline_ns)
+netipc_status netipc_subscription_connect(struct netipc_subscription *client, uint64_t deadline_ns)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    netipc_status status = netipc_endpoint_path(client->run_dir, client->service, address.sun_path);
+    struct netipc_dial dial;
+    netipc_dial_init(&dial);
+    dial.run_dir = client->run_dir;
+    dial.service = client->service;
+    dial.uids = &client->uids;
+    dial.required_profile = NETIPC_PROFILE_PUBLICATION;
+    dial.hello = hello_of(client);
+    dial.dead = client->dead;
+    netipc_status status = netipc_dial_until(&dial, client->cancel, deadline_ns);
+    client->dead = dial.dead;
     if (status != NETIPC_OK)
         return status;
-    struct stat file;
-    if (stat(address.sun_path, &file) < 0)
-        return errno == ENOENT || errno == ENOTDIR ? not_found(address.sun_path)
-                                                   : netipc_fail_errno(errno, "look at %s", address.sun_path);
-    if (known_dead(client, &file))
-        return not_found(address.sun_path);
-    status = netipc_endpoint_check_directory(client->run_dir, &client->uids);
+    client->socket = dial.socket;
+    client->peer = dial.peer;
+    client->next_id = 1;
+    status = poll_session(client);
     if (status != NETIPC_OK)
-        return status;
-    client->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (client->socket < 0)
-        return netipc_fail_errno(errno, "make a socket");
-    status = connect_socket(client, &address, deadline_ns);
-    if (status == NETIPC_OK)
-        status = identify(client, address.sun_path, &file);
-    if (status == NETIPC_OK)
-        status = shake_hands(client, deadline_ns);
-    if (status == NETIPC_OK)
-        status = poll_session(client);
-    if (status != NETIPC_OK)
-        netipc_client_disconnect(client, false);
+        netipc_subscription_disconnect(client, false);
     return status;
 }
 
@@ -347,7 +235,7 @@ static bool is_old_news(const struct netipc_envelope *envelope, size_t length)
 }
 
 /* The next message that is neither news that the ATTACH under way makes old, nor an answer. */
-static netipc_status receive_answer(struct netipc_client *client, uint64_t deadline_ns, struct received *received)
+static netipc_status receive_answer(struct netipc_subscription *client, uint64_t deadline_ns, struct received *received)
 {
     for (int notes = 0; notes < NEWS_A_QUEUE; notes++) {
         netipc_status status = receive_control(client, deadline_ns, received);
@@ -363,8 +251,8 @@ static netipc_status receive_answer(struct netipc_client *client, uint64_t deadl
     return netipc_fail(NETIPC_PROTOCOL, "the publisher of %s says SUPERSEDED and nothing else", client->service);
 }
 
-static netipc_status take_region(struct netipc_client *client, uint64_t id, const struct netipc_client_wish *wish,
-                                 struct received *received, struct netipc_client_region *region)
+static netipc_status take_region(struct netipc_subscription *client, uint64_t id, const struct netipc_region_wish *wish,
+                                 struct received *received, struct netipc_region_region *region)
 {
     bool want_page = wish->have_ordinal == 0;
     if (received->envelope.message_id != id ||
@@ -377,7 +265,7 @@ static netipc_status take_region(struct netipc_client *client, uint64_t id, cons
         if (received->envelope.transport_status == NETIPC_TRANSPORT_LIMIT_EXCEEDED)
             return netipc_fail(NETIPC_LIMIT_EXCEEDED, "the region of %s has %llu bytes, more than max_region_size",
                                client->service, (unsigned long long)offer.region_size);
-        return refused(received);
+        return netipc_dial_refusal(client->service, received->envelope.transport_status);
     }
     uint16_t flags = want_page ? NETIPC_REGION_WITH_PAGE : 0;
     if (offer.layout_version != NETIPC_WIRE_LAYOUT || offer.flags != flags || offer.zero != 0 || offer.ordinal == 0 ||
@@ -387,7 +275,7 @@ static netipc_status take_region(struct netipc_client *client, uint64_t id, cons
         return netipc_fail(NETIPC_PROTOCOL, "REGION with layout %u, flags 0x%x, line at %u of %u bytes",
                            offer.layout_version, offer.flags, offer.line_offset, offer.page_size);
     }
-    *region = (struct netipc_client_region){
+    *region = (struct netipc_region_region){
         .region_fd = received->fds[0],
         .page_fd = want_page ? received->fds[1] : -1,
         .region_size = offer.region_size,
@@ -400,8 +288,8 @@ static netipc_status take_region(struct netipc_client *client, uint64_t id, cons
     return NETIPC_OK;
 }
 
-netipc_status netipc_client_attach(struct netipc_client *client, const struct netipc_client_wish *wish,
-                                   uint64_t deadline_ns, struct netipc_client_region *region)
+netipc_status netipc_subscription_attach(struct netipc_subscription *client, const struct netipc_region_wish *wish,
+                                         uint64_t deadline_ns, struct netipc_region_region *region)
 {
     struct netipc_attach attach = {
         .layout_version = NETIPC_WIRE_LAYOUT,
@@ -422,7 +310,7 @@ netipc_status netipc_client_attach(struct netipc_client *client, const struct ne
     return take_region(client, id, wish, &received, region);
 }
 
-netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordinal, uint64_t deadline_ns)
+netipc_status netipc_subscription_confirm(struct netipc_subscription *client, uint64_t ordinal, uint64_t deadline_ns)
 {
     struct netipc_note note = {.layout_version = NETIPC_WIRE_LAYOUT, .ordinal = ordinal};
     uint64_t id = client->next_id++;
@@ -441,7 +329,7 @@ netipc_status netipc_client_confirm(struct netipc_client *client, uint64_t ordin
 /* --- afterwards --- */
 
 /* A process that dies closes its descriptors some time before its pidfd tells. Signals do not cut that time short. */
-static bool dies_soon(const struct netipc_client *client)
+static bool dies_soon(const struct netipc_subscription *client)
 {
     uint64_t now = netipc_os_monotonic_ns(), end = now + DEATH_NS;
     for (; now < end; now = netipc_os_monotonic_ns()) {
@@ -455,7 +343,7 @@ static bool dies_soon(const struct netipc_client *client)
     return netipc_peer_died(client->peer.pidfd);
 }
 
-static netipc_status explain_hang_up(struct netipc_client *client)
+static netipc_status explain_hang_up(struct netipc_subscription *client)
 {
     if (client->peer.pidfd >= 0 && !dies_soon(client))
         return netipc_fail(NETIPC_DISCONNECTED, "the publisher of %s, process %u, ended the session", client->service,
@@ -463,7 +351,7 @@ static netipc_status explain_hang_up(struct netipc_client *client)
     return netipc_fail(NETIPC_GONE, "the publisher of %s, process %u, is gone", client->service, client->peer.pid);
 }
 
-netipc_status netipc_client_look(struct netipc_client *client)
+netipc_status netipc_subscription_look(struct netipc_subscription *client)
 {
     struct pollfd polled[] = {
         {.fd = client->socket, .events = POLLIN},
