@@ -3,9 +3,9 @@
 #define NETIPC_SHM_ATOMICS_H
 
 /*
- * The one door to atomics, so that the protocol files (ring_*.c, session_table.c, wait.c) can also be
- * compiled against a model checker's. Words shared between processes must be lock-free: a lock would
- * live in one process only.
+ * The one door to atomics, so that the protocol files (ring_*.c, session_table.c, wait.c) can also be compiled against
+ * a model checker's, and the library with crash points around each store. Words shared between processes must be
+ * lock-free: a lock would live in one process only.
  *
  * A netipc_fence(seq_cst) is the only StoreLoad barrier that the protocol uses; each names its partner.
  */
@@ -15,7 +15,7 @@
 
 #ifdef NETIPC_MODEL
 
-/* A header that defines all of the below over a model checker's atomics: docs/verification.md. */
+/* A header that defines all of the below over other atomics: docs/verification.md. */
 #include NETIPC_MODEL
 
 #else

@@ -13,7 +13,7 @@ Installs the missing packages (tools/packages.txt; as root or with sudo), builds
 in build/, build-asan/ and build-tsan/, runs the tests in each, and counts. Tests that need root are marked [root].
 The last line is: N passed, M failed, K skipped
 
-  --long            also the preset release, everything once more with clang, and the long runs: models, and an hour
+  --long            also the preset release, everything once more with clang, and the long runs: models, kills, an hour
                     flat out in the preset default (NETIPC_SOAK_SECONDS=N in the environment: N seconds everywhere);
                     and libFuzzer, a minute each target (NETIPC_FUZZ_SECONDS=N: N seconds)
   --only PATTERN    only tests whose name matches this regular expression

@@ -7,6 +7,7 @@
 #include "tests/publish/pattern.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,22 @@ static void publish_some(struct peer *peer, const uint64_t *arguments)
     netipc_status status = NETIPC_OK;
     for (uint64_t i = 0; i < arguments[1] && status == NETIPC_OK; i++)
         status = publish(peer, arguments[0]);
+    answer_published(peer, status);
+}
+
+/* copy LENGTH COUNT: as publish, from a buffer of its own → status generation */
+static void publish_copies(struct peer *peer, const uint64_t *arguments)
+{
+    netipc_status status = NETIPC_OK;
+    unsigned char *bytes = malloc(arguments[0] + 1);
+    if (bytes == NULL)
+        peer_fail("no memory for %" PRIu64 " bytes", arguments[0]);
+    for (uint64_t i = 0; i < arguments[1] && status == NETIPC_OK; i++) {
+        pattern_fill(bytes, arguments[0], peer->generation + 1);
+        status = netipc_publish(peer->publisher, bytes, arguments[0], NULL);
+        peer->generation += status == NETIPC_OK;
+    }
+    free(bytes);
     answer_published(peer, status);
 }
 
@@ -147,6 +164,8 @@ int peer_publisher(const char *run_dir, const char *service)
             open_publisher(&peer, arguments);
         else if (strcmp(name, "publish") == 0)
             publish_some(&peer, arguments);
+        else if (strcmp(name, "copy") == 0)
+            publish_copies(&peer, arguments);
         else if (strcmp(name, "flat_out") == 0)
             publish_flat_out(&peer, arguments);
         else if (strcmp(name, "stream") == 0)

@@ -120,6 +120,40 @@ static void read_history(void)
                 count > 0 ? generations[count - 1] : 0, bad);
 }
 
+/* --- waiting together --- */
+
+struct waiter {
+    netipc_reader *reader;
+    pthread_t thread;
+    uint64_t seen;
+    netipc_status status;
+};
+
+static void *wait_for_newer(void *context)
+{
+    struct waiter *waiter = context;
+    waiter->status = netipc_reader_wait(waiter->reader, waiter->seen, UINT64_C(3600000000000));
+    return NULL;
+}
+
+/* wait_all COUNT GENERATION: the owner, and a thread for each of the first readers → how many got OK */
+static void wait_all(netipc_subscriber *subscriber, const uint64_t *arguments)
+{
+    struct waiter waiters[THREADS_MOST];
+    uint64_t fine = 0;
+    for (size_t i = 0; i < arguments[0] && i < THREADS_MOST; i++) {
+        waiters[i] = (struct waiter){.reader = readers[i], .seen = arguments[1]};
+        if (pthread_create(&waiters[i].thread, NULL, wait_for_newer, &waiters[i]) != 0)
+            peer_fail("no thread");
+    }
+    fine += netipc_subscriber_wait(subscriber, arguments[1], UINT64_C(3600000000000)) == NETIPC_OK;
+    for (size_t i = 0; i < arguments[0] && i < THREADS_MOST; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        fine += waiters[i].status == NETIPC_OK;
+    }
+    peer_answer("%" PRIu64, fine);
+}
+
 /* --- crowd --- */
 
 struct member {
@@ -292,6 +326,8 @@ bool peer_reader(netipc_subscriber *subscriber, const char *name, const uint64_t
         release_views();
     else if (strcmp(name, "history") == 0)
         read_history();
+    else if (strcmp(name, "wait_all") == 0)
+        wait_all(subscriber, arguments);
     else if (strcmp(name, "crowd") == 0)
         crowd(subscriber, arguments);
     else

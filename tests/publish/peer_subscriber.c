@@ -7,6 +7,7 @@
 #include "tests/publish/pattern.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,30 @@ static void read_once(struct peer *peer)
 static void wait_once(struct peer *peer, const uint64_t *arguments)
 {
     peer_answer("%d", (int)netipc_subscriber_wait(peer->subscriber, arguments[0], arguments[1] * 1000000));
+}
+
+/* arm GENERATION: for the descriptor of the subscriber → status */
+static void arm(struct peer *peer, const uint64_t *arguments)
+{
+    if (netipc_subscriber_fd(peer->subscriber) < 0)
+        peer_fail("no descriptor: %s", netipc_status_detail());
+    peer_answer("%d", (int)netipc_subscriber_arm(peer->subscriber, arguments[0]));
+}
+
+/* poll TIMEOUT_MS: that descriptor → whether it is readable */
+static void poll_descriptor(struct peer *peer, const uint64_t *arguments)
+{
+    struct pollfd descriptor = {.fd = netipc_subscriber_fd(peer->subscriber), .events = POLLIN};
+    peer_answer("%d", poll(&descriptor, 1, (int)arguments[0]) > 0);
+}
+
+/* abort: and takes it back after a wait → status of the wait */
+static void abort_and_resume(struct peer *peer)
+{
+    netipc_subscriber_abort(peer->subscriber);
+    netipc_status status = netipc_subscriber_wait(peer->subscriber, 0, 0);
+    netipc_subscriber_resume(peer->subscriber);
+    peer_answer("%d", (int)status);
 }
 
 static bool publisher_left(struct peer *peer)
@@ -218,6 +243,15 @@ static void leave(struct peer *peer, const char *run_dir, const char *service)
     open_subscriber(peer, run_dir, service, (const uint64_t[PEER_ARGUMENTS]){1000, 0});
 }
 
+/* close → 0 */
+static void close_subscriber(struct peer *peer)
+{
+    peer_readers_close();
+    netipc_subscriber_close(peer->subscriber);
+    peer->subscriber = NULL;
+    peer_answer("0");
+}
+
 int peer_subscriber(const char *run_dir, const char *service)
 {
     struct peer peer = {0};
@@ -234,6 +268,14 @@ int peer_subscriber(const char *run_dir, const char *service)
             read_once(&peer);
         else if (strcmp(name, "wait") == 0)
             wait_once(&peer, arguments);
+        else if (strcmp(name, "arm") == 0)
+            arm(&peer, arguments);
+        else if (strcmp(name, "poll") == 0)
+            poll_descriptor(&peer, arguments);
+        else if (strcmp(name, "abort") == 0)
+            abort_and_resume(&peer);
+        else if (strcmp(name, "close") == 0)
+            close_subscriber(&peer);
         else if (strcmp(name, "follow") == 0)
             follow(&peer, arguments);
         else if (strcmp(name, "roam") == 0)

@@ -68,6 +68,11 @@ static struct peer *place(void)
 
 struct peer *peer_start(const char *role)
 {
+    return peer_start_program(PUBLISH_PEER, role);
+}
+
+struct peer *peer_start_program(const char *program, const char *role)
+{
     int to[2], from[2];
     assert_return_code(pipe2(to, O_CLOEXEC), errno);
     assert_return_code(pipe2(from, O_CLOEXEC), errno);
@@ -79,7 +84,7 @@ struct peer *peer_start(const char *role)
         dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);
         if (getppid() == test)
-            execl(PUBLISH_PEER, "publish_peer", role, service_dir, SERVICE_NAME, (char *)NULL);
+            execl(program, "publish_peer", role, service_dir, SERVICE_NAME, (char *)NULL);
         _exit(127);
     }
     close(to[0]);

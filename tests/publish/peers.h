@@ -23,6 +23,9 @@ int peers_teardown(void **state);
 
 struct peer *peer_start(const char *role);
 
+/* The same of another program that consists of the sources of the peer. */
+struct peer *peer_start_program(const char *program, const char *role);
+
 /* Started, opened, and status OK. */
 struct peer *publisher_start(uint64_t slots, uint64_t capacity, uint64_t ceiling);
 struct peer *subscriber_start(uint64_t grace_ms);
