@@ -41,11 +41,6 @@ static netipc_status not_found(const struct netipc_dial *dial)
     return netipc_fail(NETIPC_NOT_FOUND, "nobody serves %s in %s", dial->service, dial->run_dir);
 }
 
-static netipc_status would_block(const struct netipc_dial *dial)
-{
-    return netipc_fail(NETIPC_WOULD_BLOCK, "still connecting to %s", dial->service);
-}
-
 /* --- connecting --- */
 
 static bool known_dead(const struct netipc_dial *dial, const struct stat *file)
@@ -116,7 +111,7 @@ static netipc_status connect_socket(struct netipc_dial *dial)
         return not_found(dial);
     case EAGAIN: /* the backlog is full, and nothing tells when there is room again */
         dial->retry_ns = netipc_os_monotonic_ns() + BACKLOG_RETRY_NS;
-        return netipc_fail(NETIPC_WOULD_BLOCK, "the server of %s accepts nobody: its backlog is full", dial->service);
+        return NETIPC_WOULD_BLOCK;
     case EPROTOTYPE:
         return netipc_fail(NETIPC_INCOMPATIBLE, "%s is a socket of another type", address.sun_path);
     default:
@@ -195,7 +190,7 @@ static netipc_status receive_ack(struct netipc_dial *dial)
     case NETIPC_PACKET_AGAIN:
         if (netipc_peer_died(dial->peer.pidfd))
             return netipc_fail(NETIPC_GONE, "the server of %s, process %u, died", dial->service, dial->peer.pid);
-        return would_block(dial);
+        return NETIPC_WOULD_BLOCK;
     case NETIPC_PACKET_CLOSED:
         return netipc_fail(NETIPC_GONE, "the server of %s hung up", dial->service);
     default:
@@ -224,7 +219,7 @@ netipc_status netipc_dial_advance(struct netipc_dial *dial)
     netipc_status status = NETIPC_OK;
     if (dial->state == NETIPC_DIAL_CONNECTING) {
         if (dial->retry_ns != 0 && netipc_os_monotonic_ns() < dial->retry_ns)
-            return would_block(dial);
+            return NETIPC_WOULD_BLOCK;
         status = connect_socket(dial);
     }
     if (status == NETIPC_OK && dial->state == NETIPC_DIAL_HELLO)

@@ -214,7 +214,8 @@ static netipc_subscriber_state state_after(netipc_status failure)
 netipc_status netipc_subscriber_look(netipc_subscriber *subscriber, bool *move)
 {
     uint32_t region_state = netipc_hot_state(netipc_subscriber_hot(subscriber));
-    netipc_status news = region_state == NETIPC_REGION_CLOSED ? NETIPC_CLOSED : netipc_subscription_look(&subscriber->client);
+    netipc_status news =
+        region_state == NETIPC_REGION_CLOSED ? NETIPC_CLOSED : netipc_subscription_look(&subscriber->client);
     if (news == NETIPC_SUPERSEDED)
         subscriber->superseded_told = true;
     *move = subscriber->superseded_told || region_state == NETIPC_REGION_SUPERSEDED;

@@ -206,7 +206,8 @@ netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t gen
 
 int netipc_subscriber_fd(netipc_subscriber *subscriber)
 {
-    if (netipc_subscriber_check(subscriber) != NETIPC_OK || netipc_subscription_open_poll(&subscriber->client) != NETIPC_OK)
+    if (netipc_subscriber_check(subscriber) != NETIPC_OK ||
+        netipc_subscription_open_poll(&subscriber->client) != NETIPC_OK)
         return -1;
     return subscriber->client.poll;
 }

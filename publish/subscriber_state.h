@@ -7,8 +7,8 @@
 #include <netipc/reader.h>
 #include <netipc/subscriber.h>
 
-#include "control/subscription.h"
 #include "control/log.h"
+#include "control/subscription.h"
 #include "publish/attachment.h"
 #include "shm/counter.h"
 #include "shm/detail.h"
@@ -68,7 +68,7 @@ struct netipc_subscriber {
 
     /* The owner's. */
     struct netipc_subscription client; /* the session, if its socket is open */
-    uint64_t session_ordinal;    /* of the region attached in this session; 0: none yet */
+    uint64_t session_ordinal;          /* of the region attached in this session; 0: none yet */
     bool superseded_told;
     struct netipc_attachment *old;                 /* wait to be unmapped */
     uint64_t seen_incarnation[2], seen_generation; /* at the last refresh */

@@ -12,6 +12,7 @@
 
 #include <netipc/batch.h>
 #include <netipc/cgroups_snapshot.h>
+#include <netipc/client.h>
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
