@@ -41,7 +41,7 @@ void netipc_packet_refuse_fds(int socket);
 /* Whether the peer has received everything that was sent to it. */
 bool netipc_packet_all_received(int socket);
 
-/* The packet size to offer: what the send buffer holds. */
+/* The packet size to offer: the largest that the send buffer takes. */
 uint32_t netipc_packet_size_offer(int socket);
 
 #endif

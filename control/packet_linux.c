@@ -12,6 +12,8 @@
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
 
+enum { PACKET_OVERHEAD = 32 }; /* bytes of the send buffer that the kernel keeps from the largest packet */
+
 static enum netipc_packet_result result_of_errno(void)
 {
     switch (errno) {
@@ -150,5 +152,5 @@ uint32_t netipc_packet_size_offer(int socket)
     socklen_t length = sizeof bytes;
     if (getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, &length) < 0 || bytes < 4096)
         return 4096;
-    return (uint32_t)bytes;
+    return (uint32_t)bytes - PACKET_OVERHEAD;
 }

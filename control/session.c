@@ -29,8 +29,8 @@ void netipc_session_watch(struct netipc_peer_session *session)
 
 void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channel_result result)
 {
-    if (result == NETIPC_CHANNEL_CLOSED) {
-        netipc_session_end(session, "peer-closed");
+    if (result == NETIPC_CHANNEL_CLOSED || result == NETIPC_CHANNEL_FAILED) {
+        netipc_session_end(session, result == NETIPC_CHANNEL_CLOSED ? "peer-closed" : "send-failed");
     } else if (result != NETIPC_CHANNEL_DONE) {
         netipc_session_end(session, "no-room");
     } else if (netipc_channel_waits(&session->channel)) {
