@@ -19,6 +19,7 @@
 #include <netipc/publisher.h>
 #include <netipc/reader.h>
 #include <netipc/server.h>
+#include <netipc/session.h>
 #include <netipc/status.h>
 #include <netipc/subscriber.h>
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/agreement.h"
+
+#include "control/peer.h"
+
+#include <string.h>
+
+bool netipc_agreement_parse(const unsigned char *packet, size_t length, struct netipc_envelope *envelope,
+                            struct netipc_hello *hello)
+{
+    *hello = (struct netipc_hello){0};
+    if (!netipc_wire_envelope(packet, length, envelope) || envelope->magic != NETIPC_WIRE_MAGIC ||
+        envelope->header_len != NETIPC_WIRE_ENVELOPE_SIZE || envelope->kind != NETIPC_KIND_CONTROL ||
+        envelope->code != NETIPC_OP_HELLO || envelope->payload_len != NETIPC_WIRE_HELLO_SIZE ||
+        length != NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_WIRE_HELLO_SIZE || envelope->item_count != 1)
+        return false;
+    memcpy(hello, packet + NETIPC_WIRE_ENVELOPE_SIZE, NETIPC_WIRE_HELLO_SIZE);
+    return hello->zero == 0;
+}
+
+/* In the order in which existing servers look: form, versions, who, what, how much. */
+uint16_t netipc_agreement_judge(const struct netipc_terms *terms, const struct netipc_envelope *envelope,
+                                const struct netipc_hello *hello, uint16_t refusal)
+{
+    if (envelope->version != NETIPC_WIRE_VERSION || hello->layout_version != NETIPC_WIRE_LAYOUT)
+        return NETIPC_TRANSPORT_INCOMPATIBLE;
+    if (hello->flags != 0 || envelope->flags != 0 || envelope->transport_status != NETIPC_TRANSPORT_OK)
+        return NETIPC_TRANSPORT_BAD_ENVELOPE;
+    if (refusal == NETIPC_TRANSPORT_AUTH_FAILED || !netipc_token_equal(hello->auth_token, terms->token))
+        return NETIPC_TRANSPORT_AUTH_FAILED;
+    if ((hello->supported_profiles & terms->profiles) == 0)
+        return NETIPC_TRANSPORT_UNSUPPORTED;
+    if (hello->packet_size <= NETIPC_WIRE_ENVELOPE_SIZE)
+        return NETIPC_TRANSPORT_INCOMPATIBLE;
+    if (hello->max_request_payload_bytes > terms->max_request_payload)
+        return NETIPC_TRANSPORT_LIMIT_EXCEEDED;
+    return refusal;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is granted to all, or what the client hints at, up to the most. */
+static uint32_t response_payload(const struct netipc_terms *terms, uint32_t hint)
+{
+    return smaller(hint > terms->response_payload ? hint : terms->response_payload, terms->max_response_payload);
+}
+
+struct netipc_hello_ack netipc_agreement_make(const struct netipc_terms *terms, const struct netipc_hello *hello,
+                                              uint32_t own_packet, uint64_t session_id)
+{
+    uint32_t common = hello->supported_profiles & terms->profiles;
+    return (struct netipc_hello_ack){
+        .layout_version = NETIPC_WIRE_LAYOUT,
+        .server_supported_profiles = terms->profiles,
+        .intersection_profiles = common,
+        .selected_profile = netipc_wire_select_profile(common, hello->preferred_profiles & terms->profiles),
+        .max_request_payload_bytes = hello->max_request_payload_bytes,
+        .max_request_batch_items = smaller(hello->max_request_batch_items, terms->max_request_items),
+        .max_response_payload_bytes = response_payload(terms, hello->max_response_payload_bytes),
+        .max_response_batch_items = hello->max_response_batch_items,
+        .packet_size = smaller(hello->packet_size, own_packet),
+        .session_id = session_id,
+    };
+}
