@@ -30,8 +30,8 @@ netipc_status netipc_os_memory_reserve(int fd, uint64_t size);
 /* Maps it for reading and writing, not inherited by fork. alignment: as below. */
 netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, uint64_t alignment, void **base);
 
-/* Makes a writable mapping of reserved memory resident. */
-netipc_status netipc_os_memory_populate(void *base, uint64_t size);
+/* Makes a writable mapping of all of a reserved object resident. */
+netipc_status netipc_os_memory_populate(int fd, void *base, uint64_t size);
 
 /*
  * Maps size bytes read-only, not inherited by fork. alignment of the address, a power of two: more than a page is a

@@ -140,13 +140,14 @@ netipc_status netipc_os_memory_map_writable(int fd, uint64_t size, uint64_t alig
     return map(fd, size, alignment, PROT_READ | PROT_WRITE, base);
 }
 
-netipc_status netipc_os_memory_populate(void *base, uint64_t size)
+netipc_status netipc_os_memory_populate(int fd, void *base, uint64_t size)
 {
-    if (madvise(base, size, MADV_POPULATE_WRITE) == 0)
-        return NETIPC_OK;
-    if (errno != EINVAL)
+    bool advised = madvise(base, size, MADV_POPULATE_WRITE) == 0;
+    if (!advised && errno != EINVAL)
         return netipc_fail_errno(errno, "populate %llu bytes of shared memory", (unsigned long long)size);
-    touch_pages(base, size); /* allocated already, so no touch can fail */
+    /* Emulators say yes to any advice, and do nothing. */
+    if (!advised || lseek(fd, 0, SEEK_HOLE) != (off_t)size)
+        touch_pages(base, size); /* allocated already, so no touch can fail */
     return NETIPC_OK;
 }
 

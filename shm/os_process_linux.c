@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum { NO_ADVICE = -1 };
+
 netipc_status netipc_os_random(void *bytes, size_t length)
 {
     unsigned char *at = bytes;
@@ -46,8 +48,10 @@ netipc_status netipc_fork_guard_arm(struct netipc_fork_guard *guard)
     uint32_t *word = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (word == MAP_FAILED)
         return netipc_fail_errno(errno, "map a page");
-    if (madvise(word, page, MADV_WIPEONFORK) < 0) {
-        munmap(word, page); /* before Linux 4.14, and on emulators: the pid tells, at the price of a system call */
+    /* Before Linux 4.14, and on emulators, the pid tells, at the price of a system call. Some emulators say yes to any
+     * advice, also to one that does not exist, and do nothing. */
+    if (madvise(word, page, NO_ADVICE) == 0 || madvise(word, page, MADV_WIPEONFORK) < 0) {
+        munmap(word, page);
         return NETIPC_OK;
     }
     *word = 1;

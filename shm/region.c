@@ -94,7 +94,7 @@ static netipc_status fill_memory(int fd, uint64_t size, struct netipc_placement 
     netipc_os_place_empty(*base, size, placement);
     status = netipc_os_memory_reserve(fd, size);
     if (status == NETIPC_OK)
-        status = netipc_os_memory_populate(*base, size);
+        status = netipc_os_memory_populate(fd, *base, size);
     if (status == NETIPC_OK)
         netipc_os_place_populated(*base, size, placement);
     return status;

@@ -30,7 +30,7 @@ static netipc_status map_resident(int fd, uint64_t bytes, void **base)
     netipc_status status = netipc_os_memory_map_writable(fd, bytes, bytes, &mapped);
     if (status != NETIPC_OK)
         return status;
-    status = netipc_os_memory_populate(mapped, bytes);
+    status = netipc_os_memory_populate(fd, mapped, bytes);
     if (status != NETIPC_OK) {
         netipc_os_memory_unmap(mapped, bytes);
         return status;
