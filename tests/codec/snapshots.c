@@ -12,12 +12,16 @@
 /* Whether the step brings the first packet of a successful cgroups-snapshot answer. */
 static bool is_snapshot_answer(const golden_step *step)
 {
-    enum { MAGIC_AT = 0, KIND_AT = 8, CODE_AT = 12, TRANSPORT_STATUS_AT = 14, RESPONSE = 2, CGROUPS_SNAPSHOT = 2 };
-    static const unsigned char magic[] = {0x43, 0x50, 0x49, 0x4e};
-    if (step->kind != GOLDEN_RECV || memcmp(step->packet.data + MAGIC_AT, magic, sizeof magic) != 0)
+    enum { MAGIC = 0x4e495043, RESPONSE = 2, CGROUPS_SNAPSHOT = 2 };
+    struct {
+        uint32_t magic;
+        uint16_t version, header_length, kind, flags, code, transport_status;
+    } envelope;
+    if (step->kind != GOLDEN_RECV || step->packet.length < sizeof envelope)
         return false;
-    return step->packet.data[KIND_AT] == RESPONSE && step->packet.data[CODE_AT] == CGROUPS_SNAPSHOT &&
-           step->packet.data[TRANSPORT_STATUS_AT] == 0;
+    memcpy(&envelope, step->packet.data, sizeof envelope);
+    return envelope.magic == MAGIC && envelope.kind == RESPONSE && envelope.code == CGROUPS_SNAPSHOT &&
+           envelope.transport_status == 0;
 }
 
 static golden_bytes copy_of(golden_bytes bytes)
@@ -45,6 +49,8 @@ void load_captured_snapshots(captured_snapshots *captured)
         }
     }
     assert_int_equal(count, CAPTURED_SNAPSHOTS);
+    for (size_t i = 0; i < count; i++)
+        golden_snapshot_to_host(&captured->payloads[i]);
     golden_free(file);
 }
 

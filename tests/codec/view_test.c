@@ -194,7 +194,7 @@ static const struct hostile hostile_snapshots[] = {
     {"item 1 begins at 0, the one before it ends at 69", {{ENTRY_1, 4, 0}, {ENTRY_1 + 4, 4, 69}}},
     {"the padding in front of item 0", /* backwards: what is skipped is no padding */
      {{ENTRY_0, 4, 72}, {ENTRY_0 + 4, 4, 107}, {ENTRY_1, 4, 0}, {ENTRY_1 + 4, 4, 69}}},
-    {"item 0: the padding around its strings", {{ENTRY_0 + 4, 4, 73}}}, /* reaches into item 1 */
+    {"item 0: the padding around its strings", {{ENTRY_0 + 4, 4, 74}}}, /* reaches into item 1, whose layout is 1 */
     {"item 0 has layout 2", {{ITEM_LAYOUT, 2, 2}}},
     {"item 0 has flags 0x1", {{ITEM_FLAGS, 2, 1}}},
     {"item 0: the name begins at 31", {{NAME_OFFSET, 4, 31}}},

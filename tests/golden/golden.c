@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/golden/golden.h"
 
+#include "tests/golden/host_order.h"
+
 #include <json-c/json.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -59,17 +61,25 @@ static bool bytes_of_hex(const char *hex, golden_bytes *bytes)
     return true;
 }
 
+static bool packet_of_hex(const char *hex, golden_bytes *packet)
+{
+    if (!bytes_of_hex(hex, packet))
+        return false;
+    packet_to_host(packet->data, packet->length);
+    return true;
+}
+
 static bool load_step(json_object *object, golden_step *step)
 {
     json_object *value;
     const char *hex;
     if ((hex = string_in(object, "send"))) {
         step->kind = GOLDEN_SEND;
-        return bytes_of_hex(hex, &step->packet);
+        return packet_of_hex(hex, &step->packet);
     }
     if ((hex = string_in(object, "recv"))) {
         step->kind = GOLDEN_RECV;
-        return bytes_of_hex(hex, &step->packet);
+        return packet_of_hex(hex, &step->packet);
     }
     if (json_object_object_get_ex(object, "closed", &value)) {
         step->kind = GOLDEN_CLOSED;
@@ -216,4 +226,9 @@ bool golden_join_payload(const golden_session *session, size_t first, golden_byt
     }
     *joined = (golden_bytes){.data = data, .length = length};
     return true;
+}
+
+void golden_snapshot_to_host(golden_bytes *payload)
+{
+    snapshot_to_host(payload->data, payload->length);
 }

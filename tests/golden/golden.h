@@ -8,6 +8,9 @@
 /*
  * The captures in plugin-ipc-v1.json: whole sessions between a client and a server of the published library, packet
  * by packet, and single encoded messages. Everything belongs to the golden_file and is gone with it.
+ *
+ * They come from a little-endian host, and the format is in host byte order. So on a big-endian one the envelopes,
+ * continuation headers, HELLO and HELLO_ACK of the sessions are given in its order; other payloads are as captured.
  */
 typedef enum golden_step_kind {
     GOLDEN_SEND,          /* one packet, client to server */
@@ -63,5 +66,8 @@ const golden_message *golden_message_named(const golden_file *file, const char *
  * envelope, or the message is not there in whole.
  */
 bool golden_join_payload(const golden_session *session, size_t first, golden_bytes *joined);
+
+/* Gives a captured payload of a cgroups snapshot in host byte order. */
+void golden_snapshot_to_host(golden_bytes *payload);
 
 #endif

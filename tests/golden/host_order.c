@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/golden/host_order.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    ENVELOPE_LENGTH = 32,
+    SNAPSHOT_HEADER_LENGTH = 24,
+    ENTRY_LENGTH = 8,
+    CONTINUATION_MAGIC = 0x4e43484b,
+    CONTROL = 3,
+    HELLO = 1,
+    HELLO_ACK = 2
+};
+
+/* The widths of the fields, one digit each. */
+static const char envelope_fields[] = "4222222448";
+static const char continuation_fields[] = "42284444";
+static const char hello_fields[] = "22444444484";
+static const char hello_ack_fields[] = "224444444448";
+static const char snapshot_fields[] = "224448";
+static const char entry_fields[] = "44";
+static const char item_fields[] = "224444444";
+
+static void fields_to_host(unsigned char *bytes, size_t length, const char *widths)
+{
+    size_t at = 0;
+    for (; BYTE_ORDER == BIG_ENDIAN && *widths != '\0' && (size_t)(*widths - '0') <= length - at; widths++) {
+        size_t width = (size_t)(*widths - '0');
+        for (size_t i = 0; i < width / 2; i++) {
+            unsigned char byte = bytes[at + i];
+            bytes[at + i] = bytes[at + width - 1 - i];
+            bytes[at + width - 1 - i] = byte;
+        }
+        at += width;
+    }
+}
+
+static uint16_t u16_at(const unsigned char *bytes, size_t at)
+{
+    uint16_t value;
+    memcpy(&value, bytes + at, sizeof value);
+    return value;
+}
+
+static uint32_t u32_at(const unsigned char *bytes, size_t at)
+{
+    uint32_t value;
+    memcpy(&value, bytes + at, sizeof value);
+    return value;
+}
+
+void packet_to_host(unsigned char *packet, size_t length)
+{
+    if (length < ENVELOPE_LENGTH)
+        return;
+    if (le32toh(u32_at(packet, 0)) == CONTINUATION_MAGIC) {
+        fields_to_host(packet, length, continuation_fields);
+        return;
+    }
+    fields_to_host(packet, length, envelope_fields);
+    uint16_t kind = u16_at(packet, 8), code = u16_at(packet, 12);
+    if (kind == CONTROL && code == HELLO)
+        fields_to_host(packet + ENVELOPE_LENGTH, length - ENVELOPE_LENGTH, hello_fields);
+    if (kind == CONTROL && code == HELLO_ACK)
+        fields_to_host(packet + ENVELOPE_LENGTH, length - ENVELOPE_LENGTH, hello_ack_fields);
+}
+
+void snapshot_to_host(unsigned char *payload, size_t length)
+{
+    fields_to_host(payload, length, snapshot_fields);
+    size_t count = u32_at(payload, 4);
+    unsigned char *entries = payload + SNAPSHOT_HEADER_LENGTH, *items = entries + count * ENTRY_LENGTH;
+    for (size_t i = 0; i < count; i++) {
+        unsigned char *entry = entries + i * ENTRY_LENGTH;
+        fields_to_host(entry, ENTRY_LENGTH, entry_fields);
+        fields_to_host(items + u32_at(entry, 0), u32_at(entry, 4), item_fields);
+    }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_TESTS_GOLDEN_HOST_ORDER_H
+#define NETIPC_TESTS_GOLDEN_HOST_ORDER_H
+
+#include <stddef.h>
+
+/*
+ * From the byte order of the captures, little-endian, to the host's, in place: what a peer on a big-endian host would
+ * have sent. Changes nothing on a little-endian one. Bytes behind the last whole field stay as they are.
+ */
+
+/* Envelope or continuation header, and behind the envelope a HELLO or HELLO_ACK. Other payloads stay as they are. */
+void packet_to_host(unsigned char *packet, size_t length);
+
+/* The payload of a sound cgroups snapshot. */
+void snapshot_to_host(unsigned char *payload, size_t length);
+
+#endif
