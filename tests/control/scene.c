@@ -223,6 +223,14 @@ unsigned count_descriptors(pid_t pid)
     return count;
 }
 
+bool descriptors_become(pid_t pid, unsigned count)
+{
+    for (uint64_t end = now_ms() + slow_ms(5000); now_ms() < end; pause_ms(2))
+        if (count_descriptors(pid) == count)
+            return true;
+    return false;
+}
+
 unsigned count_mappings(pid_t pid, const char *name_part)
 {
     char path[64], line[512];

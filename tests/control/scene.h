@@ -92,6 +92,9 @@ int wait_child(pid_t pid, unsigned ms);
 
 /* What /proc says of a process. */
 unsigned count_descriptors(pid_t pid);
+
+/* Until a process has so many: a session is no longer counted a little before its last descriptor is closed. */
+bool descriptors_become(pid_t pid, unsigned count);
 unsigned count_mappings(pid_t pid, const char *name_part);
 unsigned long cpu_ms(pid_t pid);
 

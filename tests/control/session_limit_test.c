@@ -146,13 +146,24 @@ static struct footprint footprint_of(pid_t pid)
                               count_mappings(pid, "memfd:netipc:session")};
 }
 
+/* A session is no longer counted a little before all that it had is given back. */
+static bool footprint_becomes(pid_t pid, const struct footprint *wanted)
+{
+    for (uint64_t end = now_ms() + slow_ms(5000); now_ms() < end; pause_ms(2)) {
+        struct footprint now = footprint_of(pid);
+        if (memcmp(&now, wanted, sizeof now) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void thousands_of_visits_with_nothing_published_leave_nothing_behind(void **state)
 {
     const struct scene *scene = *state;
     struct publisher_process publisher = serve(scene, 8);
-    assert_int_equal(visit_once(scene), NETIPC_OK);
-    assert_true(sessions_become(&publisher, 0, 0));
     struct footprint there = footprint_of(publisher.pid), here = footprint_of(getpid());
+    assert_int_equal(visit_once(scene), NETIPC_OK);
+    assert_true(footprint_becomes(publisher.pid, &there));
 
     netipc_subscriber_config config = subscriber_config(scene);
     for (int i = 0; i < 1000; i++) {
@@ -184,9 +195,8 @@ static void thousands_of_visits_with_nothing_published_leave_nothing_behind(void
         close(socket);
     }
     assert_true(sessions_become(&publisher, 0, 0));
-    struct footprint there_now = footprint_of(publisher.pid), here_now = footprint_of(getpid());
-    assert_memory_equal(&there_now, &there, sizeof there);
-    assert_memory_equal(&here_now, &here, sizeof here);
+    assert_true(footprint_becomes(publisher.pid, &there));
+    assert_true(footprint_becomes(getpid(), &here));
     assert_in_range(order_info(&publisher).sessions_total, 1500, 100000);
 
     int sockets[8];

@@ -108,9 +108,7 @@ static void places_come_back_when_those_that_kept_them_leave(void **state)
         struct crowd crowd = gather(scene);
         assert_int_equal(crowd.kept, PLACES);
         dismiss(&crowd, 0);
-        for (uint64_t end = now_ms() + slow_ms(5000); count_descriptors(publisher.pid) > before && now_ms() < end;)
-            pause_ms(10);
-        assert_int_equal(count_descriptors(publisher.pid), before);
+        assert_true(descriptors_become(publisher.pid, before));
     }
     order_close(&publisher);
 }
