@@ -2,6 +2,7 @@
 /* A peer that parks many threads on its session's wake word costs the publisher one wake-up call a publication, and
  * that call the work of waking one. */
 
+#include "tests/publish/asleep.h"
 #include "tests/publish/patience.h"
 #include "tests/publish/raw_client.h"
 #include "tests/publish/service.h"
@@ -42,26 +43,13 @@ static void *park(void *argument)
     return NULL;
 }
 
-static bool sleeps(int tid)
-{
-    char path[64], line[128] = "", wanted[16];
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-    snprintf(wanted, sizeof wanted, "%d 0x", SYS_futex);
-    FILE *stream = fopen(path, "r");
-    bool there =
-        stream != NULL && fgets(line, sizeof line, stream) != NULL && strncmp(line, wanted, strlen(wanted)) == 0;
-    if (stream != NULL)
-        fclose(stream);
-    return there;
-}
-
 static void await_sleep(int count)
 {
     for (uint64_t deadline = now_ns() + patience_ns(30); now_ns() < deadline; pause_ms(1)) {
-        int asleep = 0;
+        int sleeping = 0;
         for (int i = 0; i < PARKED; i++)
-            asleep += atomic_load(&tids[i]) != 0 && sleeps(atomic_load(&tids[i]));
-        if (asleep >= count)
+            sleeping += atomic_load(&tids[i]) != 0 && asleep(atomic_load(&tids[i]), ASLEEP_IN_FUTEX);
+        if (sleeping >= count)
             return;
     }
     fail_msg("the threads do not sleep");

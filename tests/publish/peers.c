@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/publish/peers.h"
 
+#include "tests/publish/asleep.h"
 #include "tests/publish/patience.h"
 #include "tests/publish/scale.h"
 #include "tests/publish/service.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,39 +223,20 @@ static void await_line(const struct peer *peer, const char *file, const char *wa
     fail_msg("/proc/%d/%s should have \"%s\": %s", (int)peer->pid, file, wanted, line);
 }
 
-/* The system call that a thread sleeps in; -1: it runs. */
-static long call_of(const struct peer *peer, const char *thread)
+static void await(const struct peer *peer, enum asleep_in where)
 {
-    char file[280], line[256];
-    snprintf(file, sizeof file, "task/%s/syscall", thread);
-    read_proc(peer, file, line, sizeof line);
-    return isdigit((unsigned char)line[0]) ? strtol(line, NULL, 10) : -1;
-}
-
-static void await_call(const struct peer *peer, long wanted, long alternative)
-{
-    char thread[16];
-    snprintf(thread, sizeof thread, "%d", (int)peer->pid);
-    for (uint64_t deadline = now_ns() + patience_ns(PATIENCE_S); now_ns() < deadline; pause_ms(1)) {
-        long call = call_of(peer, thread);
-        if (call == wanted || call == alternative)
-            return;
-    }
-    fail_msg("process %d should sleep in system call %ld", (int)peer->pid, wanted);
+    _Atomic(int) thread = (int)peer->pid;
+    await_asleep(&thread, where);
 }
 
 void peer_await_sleep(const struct peer *peer)
 {
-    await_call(peer, SYS_futex, SYS_futex);
+    await(peer, ASLEEP_IN_FUTEX);
 }
 
 void peer_await_epoll(const struct peer *peer)
 {
-#ifdef SYS_epoll_wait
-    await_call(peer, SYS_epoll_wait, SYS_epoll_pwait);
-#else
-    await_call(peer, SYS_epoll_pwait, SYS_epoll_pwait);
-#endif
+    await(peer, ASLEEP_IN_EPOLL);
 }
 
 static DIR *threads_of(const struct peer *peer)
@@ -273,7 +253,7 @@ static bool at_rest(const struct peer *peer)
     bool rest = true;
     DIR *threads = threads_of(peer);
     for (struct dirent *thread; (thread = readdir(threads)) != NULL;)
-        rest = rest && (thread->d_name[0] == '.' || call_of(peer, thread->d_name) >= 0);
+        rest = rest && (thread->d_name[0] == '.' || asleep((pid_t)strtol(thread->d_name, NULL, 10), ASLEEP_ANYWHERE));
     closedir(threads);
     return rest;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The readers of one subscriber, and what their threads are told. */
 
+#include "tests/publish/asleep.h"
 #include "tests/publish/child.h"
 #include "tests/publish/patience.h"
 #include "tests/publish/pattern.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -319,21 +319,9 @@ static void *wait_for_news(void *context)
 /* Sleeps when this returns. */
 static void put_to_sleep(struct waiter *waiter, netipc_reader *reader, uint64_t generation)
 {
-    char path[64], line[128] = "", wanted[16];
     *waiter = (struct waiter){.reader = reader, .generation = generation};
     assert_int_equal(pthread_create(&waiter->thread, NULL, wait_for_news, waiter), 0);
-    snprintf(wanted, sizeof wanted, "%d 0x", (int)SYS_futex);
-    for (uint64_t deadline = now_ns() + patience_ns(30); now_ns() < deadline; pause_ms(1)) {
-        snprintf(path, sizeof path, "/proc/self/task/%d/syscall", atomic_load(&waiter->tid));
-        FILE *stream = fopen(path, "r");
-        bool there =
-            stream != NULL && fgets(line, sizeof line, stream) != NULL && strncmp(line, wanted, strlen(wanted)) == 0;
-        if (stream != NULL)
-            fclose(stream);
-        if (there)
-            return;
-    }
-    fail_msg("the waiter does not sleep: %s", line);
+    await_asleep(&waiter->tid, ASLEEP_IN_FUTEX);
 }
 
 static netipc_status woken(struct waiter *waiter)

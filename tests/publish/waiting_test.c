@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/publish/asleep.h"
 #include "tests/publish/patience.h"
 #include "tests/publish/service.h"
 
@@ -11,7 +12,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -77,24 +77,6 @@ static void start_call(struct call *call, netipc_status (*make)(void))
     assert_int_equal(pthread_create(&call->thread, NULL, make_call, call), 0);
 }
 
-/* Until the thread sleeps in this system call. */
-static void await_syscall(struct call *call, long number)
-{
-    char path[64], line[128] = "", wanted[16];
-    snprintf(wanted, sizeof wanted, "%ld 0x", number);
-    for (uint64_t deadline = now_ns() + patience_ns(30); now_ns() < deadline; pause_ms(1)) {
-        snprintf(path, sizeof path, "/proc/self/task/%d/syscall", atomic_load(&call->tid));
-        FILE *stream = fopen(path, "r");
-        bool there =
-            stream != NULL && fgets(line, sizeof line, stream) != NULL && strncmp(line, wanted, strlen(wanted)) == 0;
-        if (stream != NULL)
-            fclose(stream);
-        if (there)
-            return;
-    }
-    fail_msg("the call does not sleep: %s", line);
-}
-
 static netipc_status end_call(struct call *call)
 {
     assert_int_equal(pthread_join(call->thread, NULL), 0);
@@ -119,7 +101,7 @@ static void abort_ends_a_sleeping_wait_and_resume_makes_it_possible_again(void *
     for (int i = 0; i < 20; i++) {
         start_call(&call, wait_for_ever);
         if (i % 2 == 0) /* else in the middle of falling asleep */
-            await_syscall(&call, SYS_futex);
+            await_asleep(&call.tid, ASLEEP_IN_FUTEX);
         netipc_subscriber_abort(subscriber);
         assert_int_equal(end_call(&call), NETIPC_ABORTED);
         assert_int_equal(wait_for_ever(), NETIPC_ABORTED);
@@ -130,7 +112,7 @@ static void abort_ends_a_sleeping_wait_and_resume_makes_it_possible_again(void *
         assert_int_equal(refresh(), NETIPC_OK);
     }
     start_call(&call, wait_for_ever);
-    await_syscall(&call, SYS_futex);
+    await_asleep(&call.tid, ASLEEP_IN_FUTEX);
     service_publish(publisher, 20, 2);
     assert_int_equal(end_call(&call), NETIPC_OK);
 }
@@ -154,7 +136,7 @@ static void abort_ends_a_wait_with_nobody_there(void **state)
     for (int i = 0; i < 10; i++) {
         start_call(&call, loop_with_nobody);
         if (i % 2 == 0)
-            await_syscall(&call, SYS_futex);
+            await_asleep(&call.tid, ASLEEP_IN_FUTEX);
         netipc_subscriber_abort(subscriber);
         assert_int_equal(end_call(&call), NETIPC_ABORTED);
         netipc_subscriber_resume(subscriber);
@@ -171,7 +153,7 @@ static void abort_ends_a_refresh_that_a_silent_publisher_holds_up(void **state)
     struct call call;
     for (int i = 0; i < 4; i++) {
         start_call(&call, refresh);
-        await_syscall(&call, SYS_ppoll);
+        await_asleep(&call.tid, ASLEEP_IN_PPOLL);
         netipc_subscriber_abort(subscriber);
         assert_int_equal(end_call(&call), NETIPC_ABORTED);
         netipc_subscriber_resume(subscriber);
@@ -192,7 +174,7 @@ static void abort_may_be_called_by_a_signal_handler(void **state)
     sigaction(SIGUSR1, &action, &before);
     struct call call;
     start_call(&call, wait_for_ever);
-    await_syscall(&call, SYS_futex);
+    await_asleep(&call.tid, ASLEEP_IN_FUTEX);
     assert_int_equal(pthread_kill(call.thread, SIGUSR1), 0);
     assert_int_equal(end_call(&call), NETIPC_ABORTED);
     sigaction(SIGUSR1, &before, NULL);
@@ -212,10 +194,10 @@ static void a_signal_does_not_end_a_wait(void **state)
     struct call call;
     start_call(&call, wait_for_ever);
     for (int i = 0; i < 10; i++) {
-        await_syscall(&call, SYS_futex);
+        await_asleep(&call.tid, ASLEEP_IN_FUTEX);
         assert_int_equal(pthread_kill(call.thread, SIGUSR1), 0);
     }
-    await_syscall(&call, SYS_futex);
+    await_asleep(&call.tid, ASLEEP_IN_FUTEX);
     service_publish(publisher, 20, 2);
     assert_int_equal(end_call(&call), NETIPC_OK);
     sigaction(SIGUSR1, &before, NULL);
