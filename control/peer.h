@@ -13,7 +13,7 @@
 struct netipc_peer {
     uint32_t pid;
     uint32_t uid;
-    int pidfd; /* polls readable once that process has died; -1: this kernel has none to give */
+    int pidfd; /* polls readable once that process has died; -1: there is none to be had */
 };
 
 /*

@@ -8,11 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
+
+/*
+ * Before Linux 6.5, by number; -1 before 5.3 and for a process that this PID namespace does not show. The number may
+ * belong to another process by now. Then the peer is dead, and seen as such once that one has ended: no later than
+ * without a descriptor, and never too early.
+ */
+static int open_by_number(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
 
 netipc_status netipc_peer_identify(int socket, struct netipc_peer *peer)
 {
@@ -22,16 +33,20 @@ netipc_status netipc_peer_identify(int socket, struct netipc_peer *peer)
         return netipc_fail_errno(errno, "ask for the peer's credentials");
     int pidfd = -1;
     length = sizeof pidfd;
+    bool dead = false;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0) {
         /* Before Linux 6.16 a peer that is dead and reaped has no descriptor: that is an answer too. */
-        if (errno == ESRCH || errno == EINVAL || errno == ENODATA)
-            return netipc_fail(NETIPC_GONE, "process %d at the other end is dead", (int)credentials.pid);
-        if (errno != ENOPROTOOPT)
+        dead = errno == ESRCH || errno == EINVAL || errno == ENODATA;
+        if (!dead && errno != ENOPROTOOPT)
             return netipc_fail_errno(errno, "ask for the peer's pidfd");
-        pidfd = -1;
+        pidfd = dead ? -1 : open_by_number(credentials.pid);
+        dead = dead || (pidfd < 0 && errno == ESRCH);
+        if (pidfd < 0 && (errno == EMFILE || errno == ENFILE))
+            return netipc_fail_errno(errno, "open the peer's pidfd");
     }
-    if (netipc_peer_died(pidfd)) {
-        close(pidfd);
+    if (dead || netipc_peer_died(pidfd)) {
+        if (pidfd >= 0)
+            close(pidfd);
         return netipc_fail(NETIPC_GONE, "process %d at the other end is dead", (int)credentials.pid);
     }
     *peer = (struct netipc_peer){.pid = (uint32_t)credentials.pid, .uid = credentials.uid, .pidfd = pidfd};
