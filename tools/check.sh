@@ -8,6 +8,7 @@ usage()
 {
     cat <<'END'
 usage: tools/check.sh [--long] [--only PATTERN] [--no-lint] [--no-sanitizers] [--jobs N]
+       tools/check.sh --foreign ARCH [--only PATTERN] [--jobs N]
 
 Installs the missing packages (tools/packages.txt; as root or with sudo), builds the presets default, asan and tsan
 in build/, build-asan/ and build-tsan/, runs the tests in each, and counts. Tests that need root are marked [root].
@@ -19,6 +20,8 @@ The last line is: N passed, M failed, K skipped
   --only PATTERN    only tests whose name matches this regular expression
   --no-lint         without clang-format, clang-tidy and shellcheck
   --no-sanitizers   without the presets asan and tsan
+  --foreign ARCH    instead of all that: the tests of the library, built for aarch64, for s390x (big-endian) or for all
+                    of these and run by qemu's user emulation, in build-ARCH/
   --jobs N          compile and test N at a time; default: the number of CPUs
 
 NETIPC_TEST_SLOW=N in the environment multiplies all time limits of the tests, for slow machines.
@@ -37,6 +40,7 @@ long=0
 lint=1
 sanitizers=1
 only=''
+foreign=''
 jobs=$(nproc)
 slow=${NETIPC_TEST_SLOW:-1}
 unset NETIPC_TEST_SLOW
@@ -46,9 +50,13 @@ while [ $# -gt 0 ]; do
     --long) long=1 ;;
     --no-lint) lint=0 ;;
     --no-sanitizers) sanitizers=0 ;;
-    --only | --jobs)
+    --only | --jobs | --foreign)
         [ $# -ge 2 ] || wrong "$1 needs a value"
-        if [ "$1" = --only ]; then only=$2; else jobs=$2; fi
+        case $1 in
+        --only) only=$2 ;;
+        --jobs) jobs=$2 ;;
+        --foreign) foreign=$2 ;;
+        esac
         shift
         ;;
     --help | -h)
@@ -60,6 +68,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || wrong "--jobs $jobs: not a positive number"
+case $foreign in
+'' | aarch64 | s390x) ;;
+all) foreign='aarch64 s390x' ;;
+*) wrong "--foreign $foreign: aarch64, s390x or all" ;;
+esac
+[ -z "$foreign" ] || [ $long = 0 ] || wrong '--foreign and --long exclude each other'
 [[ $slow =~ ^[1-9][0-9]*$ ]] || wrong "NETIPC_TEST_SLOW=$slow: not a positive whole number"
 [[ $fuzz_seconds =~ ^[1-9][0-9]*$ ]] || wrong "NETIPC_FUZZ_SECONDS=$fuzz_seconds: not a positive whole number"
 
@@ -167,6 +181,19 @@ check_compiler()
     fi
 }
 
+check_foreign()
+{
+    local runner='' arch
+    for arch in $foreign; do
+        step "$arch: libraries"
+        if bash tools/sysroot.sh "$arch" "build-$arch/sysroot"; then
+            check "$arch" "build-$arch" 8 --preset "$arch" --
+        else
+            failed "$arch: the libraries that the tests need"
+        fi
+    done
+}
+
 summary()
 {
     step 'summary'
@@ -186,12 +213,21 @@ summary()
                exit !(passed > 0 && failed == 0) }' "$work/counts"
 }
 
-groups=(--group build --group test --group demo)
+groups=(--group build --group test)
 [ $long = 0 ] || export NETIPC_TEST_LONG=1
-[ $lint = 0 ] || groups+=(--group lint)
+if [ -n "$foreign" ]; then
+    groups+=(--group foreign)
+else
+    groups+=(--group demo)
+    [ $lint = 0 ] || groups+=(--group lint)
+fi
 [ $long = 0 ] || groups+=(--group long)
 step 'packages'
-if bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
+if ! bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
+    failed 'the installation of packages'
+elif [ -n "$foreign" ]; then
+    check_foreign
+else
     check_compiler '' "${CC:-cc}"
     if [ $long = 1 ]; then
         runner=''
@@ -202,7 +238,5 @@ if bash tools/prepare.sh "${groups[@]}" --no-build 2>&1; then
         check fuzz build-fuzz 1 --build-dir build-fuzz -- -DCMAKE_C_COMPILER=clang -DNETIPC_SANITIZE=address,undefined \
             -DNETIPC_FUZZ=ON -DNETIPC_BUILD_TOOLS=OFF "-DNETIPC_FUZZ_SECONDS=$fuzz_seconds"
     fi
-else
-    failed 'the installation of packages'
 fi
 summary
