@@ -31,10 +31,11 @@ static const struct left_out {
     {"publish_fake_conversation_test", "a_region_without_its_page_or_with_too_much_is_refused", no_truncation},
 };
 
+/* In whatever program: some are built twice. */
 static const char *reason_of(const char *test)
 {
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-        if (strcmp(list[i].program, program_invocation_short_name) == 0 && strcmp(list[i].test, test) == 0)
+        if (strcmp(list[i].test, test) == 0)
             return list[i].reason;
     return NULL;
 }
