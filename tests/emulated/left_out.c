@@ -18,6 +18,8 @@
 static const char no_dontfork[] = "qemu ignores MADV_DONTFORK: children inherit the mappings";
 static const char no_remove[] = "qemu ignores MADV_REMOVE, which the kernel would refuse";
 static const char no_truncation[] = "qemu drops MSG_CTRUNC, and keeps descriptors that found no room";
+static const char no_placement[] = "qemu ignores MADV_COLLAPSE and MADV_POPULATE_READ";
+static const char no_refusals[] = "qemu has neither seccomp filters nor PR_SET_THP_DISABLE";
 
 static const struct left_out {
     const char *program, *test, *reason;
@@ -25,6 +27,14 @@ static const struct left_out {
     {"publish_fork_test", "a_child_inherits_no_writable_memory", no_dontfork},
     {"publish_reader_test", "a_child_is_told_so_and_its_close_ends_no_view_of_the_parent", no_dontfork},
     {"publish_limits_test", "too_few_descriptors_make_a_refresh_fail_until_there_are_enough", no_dontfork},
+    {"shm_placement_test", "a_region_is_of_huge_pages_on_both_sides", no_placement},
+    {"shm_placement_test", "a_view_is_resident_before_anybody_reads_of_it", no_placement},
+    {"shm_placement_test", "a_view_is_resident_also_where_the_kernel_cannot_populate", no_refusals},
+    {"shm_placement_test", "a_process_without_huge_pages_gets_a_region_of_ordinary_ones", no_refusals},
+    {"shm_placement_test", "a_mapping_that_fails_leaves_no_addresses_behind", no_refusals},
+    {"shm_placement_test", "a_refused_prefault_is_told", no_refusals},
+    {"shm_placement_test", "what_is_refused_together_is_told_one_by_one", no_refusals},
+    {"publish_placement_test", "refused_wishes_fail_nothing_and_are_noted", no_refusals},
     {"publish_access_test", "a_subscriber_can_change_nothing_in_the_region", no_remove},
     {"publish_access_test", "the_session_page_cannot_be_taken_away_once_ready", no_remove},
     {"control_descriptors_test", "a_packet_received_without_room_for_descriptors_brings_none", no_truncation},
