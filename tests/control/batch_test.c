@@ -143,6 +143,7 @@ static void captured_batches_are_the_same_bytes_here(void **state)
         netipc_batch_view view;
         netipc_batch_builder builder;
         assert_true(golden_join_payload(session, step, &payload));
+        golden_numbers_to_host(&payload, 4);
         assert_int_equal(netipc_batch_decode(payload.data, payload.length, 4, &view), NETIPC_OK);
         assert_int_equal(netipc_batch_builder_init(&builder, 4, built, sizeof built), NETIPC_OK);
         for (uint32_t i = 0; i < 4; i++) {

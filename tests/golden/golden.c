@@ -232,3 +232,8 @@ void golden_snapshot_to_host(golden_bytes *payload)
 {
     snapshot_to_host(payload->data, payload->length);
 }
+
+void golden_numbers_to_host(golden_bytes *payload, size_t count)
+{
+    numbers_to_host(payload->data, payload->length, count);
+}

@@ -22,6 +22,7 @@ static const char hello_fields[] = "22444444484";
 static const char hello_ack_fields[] = "224444444448";
 static const char snapshot_fields[] = "224448";
 static const char entry_fields[] = "44";
+static const char number_fields[] = "8";
 static const char item_fields[] = "224444444";
 
 static void fields_to_host(unsigned char *bytes, size_t length, const char *widths)
@@ -78,4 +79,10 @@ void snapshot_to_host(unsigned char *payload, size_t length)
         fields_to_host(entry, ENTRY_LENGTH, entry_fields);
         fields_to_host(items + u32_at(entry, 0), u32_at(entry, 4), item_fields);
     }
+}
+
+void numbers_to_host(unsigned char *payload, size_t length, size_t count)
+{
+    for (size_t at = 0; at < length; at += ENTRY_LENGTH)
+        fields_to_host(payload + at, length - at, at < count * ENTRY_LENGTH ? entry_fields : number_fields);
 }
