@@ -392,12 +392,20 @@ static void goes_on(const struct crash_scenario *scenario)
 
 /* --- the tests --- */
 
-/* The publisher's, and what calls (request and response) need. */
-static const char *const elsewhere[] = {"control/server.c",    "control/admission_linux.c",
-                                        "control/session.c",   "shm/ring_publisher.c",
-                                        "shm/session_table.c", "shm/region.c",
-                                        "publish/publisher.c", "netipc_payload_copy_in",
-                                        "control/call.c",      NULL};
+/* The publisher's, and what calls (request and response) need: none of their stores is shared. */
+static const char *const elsewhere[] = {"control/server.c",
+                                        "control/admission_linux.c",
+                                        "control/session.c",
+                                        "shm/ring_publisher.c",
+                                        "shm/session_table.c",
+                                        "shm/region.c",
+                                        "publish/publisher.c",
+                                        "netipc_payload_copy_in",
+                                        "control/call.c",
+                                        "control/client.c",
+                                        "control/listener_linux.c",
+                                        "control/own_session_linux.c",
+                                        NULL};
 
 static const struct crash_side side = {elsewhere, scenarios, sizeof scenarios / sizeof *scenarios, died, goes_on};
 
