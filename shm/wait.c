@@ -32,14 +32,15 @@ static bool spin(const struct netipc_wait *wait)
     return false;
 }
 
-/* The publisher woke one, for all. The first that finds the word moved on wakes the others; others is asked for only
- * now, since they may have come while this one slept. */
-static void pass_on(const struct netipc_wait *wait, netipc_atomic_u32 *wake, uint32_t expected)
+/* The publisher woke one, for all, and the first to be up wakes the others, once a round. That one may be who lay down
+ * between the publisher's sum and its wake-up, and for whom the word has not moved on: the kernel wakes whom it likes,
+ * who has a real-time priority first. others is asked for only now, since they may have come while this one slept. */
+static void pass_on(const struct netipc_wait *wait, netipc_atomic_u32 *wake)
 {
     uint32_t now = netipc_load(wake, acquire); /* pairs with W1 of the others */
-    if (now == expected || netipc_load(wait->others, relaxed) == 0)
+    if (netipc_load(wait->others, relaxed) == 0)
         return;
-    uint32_t round = now & ~1u; /* the bit may have been set again by a later sleeper */
+    uint32_t round = now & ~1u; /* a later sleeper may have set the bit again */
     if (netipc_exchange(wait->passed_on, round, relaxed) != round)
         netipc_os_wake_all(wake);
 }
@@ -63,7 +64,7 @@ enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, stru
         if (!interrupted(wait)) {
             effort->slept = true;
             netipc_os_wait(wake, expected, wait->sleep_ns); /* W4 */
-            pass_on(wait, wake, expected);
+            pass_on(wait, wake);
         }
     }
     if (interrupted(wait))

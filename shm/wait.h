@@ -14,8 +14,8 @@
  * W2 or P6 comes first. P6 first: W3 sees the change. W2 first: P7 sees the bit; its sum makes W4 fail, or its wake-up
  * ends it. The word only ever grows, so it does not take a value again that somebody may be about to sleep on. Several
  * threads of a session may wait: the publisher wakes one, since a peer that parks thousands of threads on its word must
- * not make it wait for them, and the first of the process to notice wakes the others. W1 is a release for them
- * alone: who is woken and acquires the word knows how many others there are.
+ * not make it wait for them, and the first of the process to be up wakes the others, once for each sum. W1 is a release
+ * for them alone: who is woken and acquires the word knows how many others there are.
  *
  * Interrupts: news ← news + 1, fence, wake ← wake + 2, wake all; a waiter looks at news between W2 and W4. The sum
  * keeps bit 0, so that the publisher's wake-up of other waiters is not lost. What the news is (an abort, another region

@@ -2,7 +2,8 @@
 /*
  * No wake-up is lost: two sleepers of one session, which is inserted while the publisher publishes, see the last
  * generation and the close; or an interrupt ends every sleep. There are no timeouts: who misses a wake-up sleeps for
- * ever, which is a deadlock. Who is told of a publication, or of news, sees what was done before it.
+ * ever, which is a deadlock. Who is told of a publication, or of news, sees what was done before it. And who lies down
+ * again, having seen the last generation, does not take the wake-up from who has not.
  */
 #include "tests/models/ring.h"
 
@@ -22,11 +23,15 @@ void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)
     (void)bytes, (void)shared, (void)length;
 }
 
-/* interrupts: by another thread, now and then before the last publication. */
-template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>, 2 + SLEEPERS> {
+/* What ends the last sleeps: the publisher's close; an interrupt by another thread, now and then before the last
+ * publication; or an interrupt by the second sleeper that has seen the last generation: then there is no later wake-up
+ * that could make up for one that went astray. */
+enum ending { CLOSE, INTERRUPT, LAST_SEEN };
+
+template <ending how> struct sleepers : rl::test_suite<sleepers<how>, 2 + SLEEPERS> {
     model::ring_scene<word, SLOTS> scene;
     rl::var<uint64_t> done_before[PUBLICATIONS + 1], done_before_news;
-    netipc_atomic_u32 ready, news, reader_count, passed_on;
+    netipc_atomic_u32 ready, news, reader_count, passed_on, have_seen_last;
 
     void before()
     {
@@ -54,13 +59,13 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
     void publish()
     {
         /* An interrupt must not need the publisher. */
-        unsigned publications = interrupts ? rl::rand(PUBLICATIONS + 1) : PUBLICATIONS;
+        unsigned publications = how == INTERRUPT ? rl::rand(PUBLICATIONS + 1) : PUBLICATIONS;
         for (unsigned i = 1; i <= publications; i++) {
             model::stretch stretch(2);
             done_before[i]($) = 1;
             scene.publish([](word &to, uint64_t value) { to($) = value; });
         }
-        if (!interrupts) {
+        if (how == CLOSE) {
             done_before[0]($) = 1;
             netipc_ring_end(&scene.ring, NETIPC_REGION_CLOSED);
         }
@@ -72,11 +77,15 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
         netipc_session_table_insert(&scene.table, 0, &scene.line);
         netipc_store(&ready, 1, release);
         netipc_os_wake_all(&ready);
-        if (interrupts) {
-            done_before_news($) = 1;
-            netipc_fetch_add(&news, 1u, release);
-            netipc_wait_interrupt(&scene.line);
-        }
+        if (how == INTERRUPT)
+            interrupt();
+    }
+
+    void interrupt()
+    {
+        done_before_news($) = 1;
+        netipc_fetch_add(&news, 1u, release);
+        netipc_wait_interrupt(&scene.line);
     }
 
     /* What the wait told of: the generation behind the one seen at least, or the close. */
@@ -109,9 +118,12 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
             switch (netipc_wait_for_change(&wait, &effort)) {
             case NETIPC_WAIT_CHANGED:
                 more = see(&wait.generation);
+                if (how == LAST_SEEN && wait.generation == PUBLICATIONS &&
+                    netipc_fetch_add(&have_seen_last, 1u, relaxed) == SLEEPERS - 1)
+                    interrupt();
                 break;
             case NETIPC_WAIT_INTERRUPTED:
-                RL_ASSERT(interrupts && done_before_news($) == 1);
+                RL_ASSERT(how != CLOSE && done_before_news($) == 1);
                 more = false;
                 break;
             case NETIPC_WAIT_ELAPSED:
@@ -122,10 +134,17 @@ template <bool interrupts> struct sleepers : rl::test_suite<sleepers<interrupts>
     }
 };
 
+template <ending how> static int run(const model::options &options, int status)
+{
+    if (status == model::FAILURE)
+        return status;
+    int next = model::run<sleepers<how>>(options, 100000);
+    return next == model::NOT_REACHED ? status : next;
+}
 int main(int argc, char **argv)
 {
     model::options options = model::parse(argc, argv);
-    int status = model::run<sleepers<false>>(options, 100000);
-    int interrupted = status != model::FAILURE ? model::run<sleepers<true>>(options, 100000) : status;
-    return interrupted == model::NOT_REACHED ? status : interrupted;
+    int status = run<CLOSE>(options, model::NOT_REACHED);
+    status = run<INTERRUPT>(options, status);
+    return run<LAST_SEEN>(options, status);
 }
