@@ -169,6 +169,8 @@ static void learn_pace(const struct round *round, const struct netipc_wait_effor
 static netipc_status sleep_attached(const struct round *round)
 {
     netipc_subscriber *subscriber = round->reader->subscriber;
+    uint64_t spin_ns = round->spin_ns < round->left_ns ? round->spin_ns : round->left_ns;
+    uint64_t rest_ns = round->left_ns - spin_ns; /* the spin counts against the caller's time */
     const struct netipc_wait wait = {
         .latest = &round->attachment->view.header->latest,
         .generation = round->seen,
@@ -177,8 +179,8 @@ static netipc_status sleep_attached(const struct round *round)
         .expected_news = round->news,
         .others = &subscriber->reader_count,
         .passed_on = &round->attachment->session->passed_on,
-        .spin_ns = round->spin_ns < round->left_ns ? round->spin_ns : round->left_ns,
-        .sleep_ns = round->left_ns < subscriber->grace_ns ? round->left_ns : subscriber->grace_ns,
+        .spin_ns = spin_ns,
+        .sleep_ns = rest_ns < subscriber->grace_ns ? rest_ns : subscriber->grace_ns,
     };
     struct netipc_wait_effort effort;
     enum netipc_wait_end end = netipc_wait_for_change(&wait, &effort);

@@ -95,6 +95,23 @@ static void a_budget_of_nothing_never_spins(void **state)
     assert_int_equal(spins(NETIPC_SPIN_FIXED, 0), 0);
 }
 
+/* What a wait does with its time, as long as its spin: no time is left to sleep in. */
+static void a_spin_counts_against_the_time_of_a_wait(void **state)
+{
+    (void)state;
+    netipc_subscriber_config config = service_subscriber_config();
+    config.spin = NETIPC_SPIN_FIXED;
+    config.spin_ns = 20000000;
+    publisher = service_publisher();
+    assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
+    assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
+    assert_int_equal(netipc_subscriber_wait(subscriber, 0, config.spin_ns), NETIPC_TIMED_OUT);
+    netipc_subscriber_info info = {.size = sizeof info};
+    assert_int_equal(netipc_subscriber_status(subscriber, &info), NETIPC_OK);
+    assert_int_equal(info.spins, 1);
+    assert_int_equal(info.sleeps, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +120,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_adaptive_wait_sleeps_at_once_when_they_do_not, service_setup, teardown),
         cmocka_unit_test_setup_teardown(a_fixed_wait_spins_each_time, service_setup, teardown),
         cmocka_unit_test_setup_teardown(a_budget_of_nothing_never_spins, service_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_spin_counts_against_the_time_of_a_wait, service_setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
