@@ -47,7 +47,7 @@
  *
  * If killed:
  *   in P1, P2         the claimed slot stays odd; latest names the one before: whole
- *   after P3          one whole slot more than latest says: found by its number only
+ *   after P3          one whole slot more than latest says, which nobody looks for: as in P1, P2
  *   after P4          published; no slot is claimed, which only a publisher would need
  *   after P5, P6, P8  published; the oldest slots are gone
  *   in P7             published; sleepers that were not woken find it when they look after the publisher (grace)

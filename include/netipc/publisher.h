@@ -120,7 +120,9 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish(netipc_publisher *publi
 
 /*
  * Lends the slot that the next snapshot will be in, to be built in place: *data points to *capacity
- * (at least minimum) writable bytes, aligned to 64, with arbitrary content, until _commit or _abort.
+ * (at least minimum) writable bytes, aligned to 128, with arbitrary content, until _commit or _abort. Who writes them
+ * around the order of memory (non-temporal stores), or from other threads, orders that before _commit (a store fence,
+ * a join).
  * Errors as for netipc_publish; nothing is lent then.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish_begin(netipc_publisher *publisher, size_t minimum, void **data,

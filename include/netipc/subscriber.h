@@ -170,8 +170,9 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
  * NETIPC_ABORTED. NETIPC_FORKED. NETIPC_PROTOCOL and NETIPC_SYSTEM: the session broke; refresh makes another.
  *
  * Blocks for timeout_ns at most, and up to 100 ms more when the publisher hangs up just then and it is to be told
- * whether it died. A publisher that died is noticed within grace_ns. After a GONE or CLOSED, or a refresh that failed,
- * a wait behaves as without a session, so a loop of refresh and wait never runs hot.
+ * whether it died. A publisher that died is noticed within grace_ns, or spin_ns later by who spins first. After a GONE
+ * or CLOSED, or a refresh that failed, a wait behaves as without a session, so a loop of refresh and wait never runs
+ * hot.
  */
 NETIPC_API netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation,
                                                 uint64_t timeout_ns);
