@@ -23,7 +23,7 @@ uint64_t netipc_pace_spin_ns(const struct netipc_pace *pace, uint64_t now_ns, ui
         return 0;
     uint64_t expected = pace->last_ns < pace->average_ns ? pace->last_ns : pace->average_ns;
     uint64_t since = now_ns - pace->seen_ns;
-    /* Overdue: a whole interval may be ahead. */
-    uint64_t left = since < expected ? expected - since : expected;
+    /* Overdue: as much again may be ahead, so a publisher that has stopped is soon not spun for any more. */
+    uint64_t left = since < expected ? expected - since : since;
     return left <= budget_ns ? budget_ns : 0;
 }

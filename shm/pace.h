@@ -9,7 +9,8 @@
  * (Karlin, Li, Manasse, Owicki: Empirical Studies of Competitive Spinning, 1991). Publications mostly come at a pace,
  * so there is something better: no spin at all when the next one is not due within that budget. Expected is the shorter
  * of the last interval and of their moving average: a burst is met by spinning from its second generation on, and one
- * hiccup of a fast publisher does not send its readers to sleep for long.
+ * hiccup of a fast publisher does not send its readers to sleep for long. What is overdue is expected to take as long
+ * again as it has been waited for.
  *
  * An interval is counted a generation, so how a reader waits, or what it misses, does not change what it learns. The
  * caller has the clock; one thread has the pace.

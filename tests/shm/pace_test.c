@@ -42,10 +42,11 @@ static void nothing_is_spun_for_before_two_arrivals(void **state)
 static void a_fast_publisher_is_spun_for_and_a_slow_one_is_not(void **state)
 {
     (void)state;
-    struct netipc_pace fast = pace_of(100, 10 * US), slow = pace_of(100, 100 * MS);
+    struct netipc_pace fast = pace_of(100, 10 * US);
     assert_spins(&fast, now);
-    assert_sleeps(&slow, now);
     assert_int_equal(netipc_pace_spin_ns(&fast, now, 0), 0);
+    struct netipc_pace slow = pace_of(100, 100 * MS);
+    assert_sleeps(&slow, now);
 }
 
 static void a_slow_publisher_is_spun_for_when_its_time_has_come(void **state)
@@ -56,6 +57,16 @@ static void a_slow_publisher_is_spun_for_when_its_time_has_come(void **state)
     assert_spins(&slow, now + 100 * MS - BUDGET);
     assert_spins(&slow, now + 100 * MS - 1);
     assert_sleeps(&slow, now + 100 * MS + 1); /* overdue: anybody's guess */
+}
+
+static void a_fast_publisher_that_has_stopped_is_spun_for_no_more(void **state)
+{
+    (void)state;
+    struct netipc_pace fast = pace_of(100, 10 * US);
+    assert_spins(&fast, now + 10 * US);
+    assert_spins(&fast, now + BUDGET);
+    assert_sleeps(&fast, now + BUDGET + 1);
+    assert_sleeps(&fast, now + 1000 * MS);
 }
 
 static void generations_that_were_missed_do_not_make_the_publisher_slow(void **state)
@@ -109,6 +120,7 @@ int main(void)
         cmocka_unit_test(nothing_is_spun_for_before_two_arrivals),
         cmocka_unit_test(a_fast_publisher_is_spun_for_and_a_slow_one_is_not),
         cmocka_unit_test(a_slow_publisher_is_spun_for_when_its_time_has_come),
+        cmocka_unit_test(a_fast_publisher_that_has_stopped_is_spun_for_no_more),
         cmocka_unit_test(generations_that_were_missed_do_not_make_the_publisher_slow),
         cmocka_unit_test(one_hiccup_changes_nothing_and_a_slower_pace_is_learned),
         cmocka_unit_test(another_publisher_begins_anew),
