@@ -93,7 +93,7 @@ static netipc_status show(netipc_subscriber *subscriber, const struct netipc_reg
         if (status == NETIPC_OK)
             netipc_store(&subscriber->line_offset, region->line_offset, relaxed);
     }
-    /* Last, since from then on polls and reads must speak of the same region. */
+    /* Last, close to O1: in between, polls speak of this region already and other threads' reads of the one before. */
     return status == NETIPC_OK ? netipc_os_window_show(subscriber->hot_window, region->region_fd) : status;
 }
 

@@ -74,17 +74,19 @@ netipc_status netipc_os_memory_create(const char *name, uint64_t size, int *fd)
     return NETIPC_OK;
 }
 
-/* In steps: a signal makes the kernel undo the step that it interrupts, and signals may come faster than all of it
- * takes. */
+/* In steps: a signal makes the kernel undo the step that it interrupts, and signals may come faster than a step takes.
+ * So each of them makes the next one smaller, down to a page, which nothing interrupts halfway. */
 netipc_status netipc_os_memory_reserve(int fd, uint64_t size)
 {
-    const uint64_t step = UINT64_C(4) << 20;
+    uint64_t step = UINT64_C(4) << 20, page = netipc_os_page_size();
     for (uint64_t at = 0; at < size;) {
         uint64_t length = size - at < step ? size - at : step;
         if (fallocate(fd, 0, (off_t)at, (off_t)length) == 0)
             at += length;
         else if (errno != EINTR)
             return netipc_fail_errno(errno, "allocate %llu bytes of shared memory", (unsigned long long)size);
+        else if (step > page)
+            step /= 2;
     }
     return NETIPC_OK;
 }

@@ -132,7 +132,9 @@ NETIPC_API netipc_status netipc_subscriber_refresh(netipc_subscriber *subscriber
 
 /*
  * The latest generation in the region at hand: one load. 0: nothing published, or never attached.
- * After a refresh that changed the incarnation, generations start anew. Any thread; async-signal-safe.
+ * After a refresh that changed the incarnation, generations start anew. While a refresh attaches another region, other
+ * threads may for a moment poll a generation of that one and still read from the one before: the latest there, or
+ * NETIPC_EMPTY by number. Any thread; async-signal-safe.
  */
 NETIPC_API uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber);
 
