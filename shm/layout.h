@@ -107,7 +107,7 @@ struct netipc_slot_header {
     netipc_atomic_u64 seq; /* odd while claimed; 2 x generation when whole; 0: never used */
     netipc_atomic_u64 payload_length;
     netipc_atomic_u64 annex_length; /* an index or the like, at the next multiple of 8 behind the payload */
-    netipc_atomic_u64 flags;        /* none defined: 0 */
+    netipc_atomic_u64 flags;        /* none defined: 0; see below */
     netipc_atomic_u64 publish_time_ns;
     netipc_atomic_u64 checksum; /* of the payload; 0: not computed */
     netipc_atomic_u64 check;    /* netipc_slot_check() of all the words above */
@@ -118,6 +118,10 @@ static_assert(offsetof(struct netipc_slot_header, seq) == 0, "");
 static_assert(offsetof(struct netipc_slot_header, payload_length) == 8, "");
 static_assert(offsetof(struct netipc_slot_header, annex_length) == 16, "");
 static_assert(offsetof(struct netipc_slot_header, flags) == 24, "");
+
+/* A slot with one of these flags is for readers that know what it means; the others may be passed over. */
+#define NETIPC_FLAGS_TO_KNOW UINT64_C(0xffffffff)
+
 static_assert(offsetof(struct netipc_slot_header, publish_time_ns) == 32, "");
 static_assert(offsetof(struct netipc_slot_header, checksum) == 40, "");
 static_assert(offsetof(struct netipc_slot_header, check) == 48, "");

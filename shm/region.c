@@ -164,13 +164,18 @@ static netipc_status check_identity(const struct netipc_region_identity *identit
     netipc_status status = netipc_region_plan(identity->slot_count, identity->capacity, UINT64_MAX, geometry);
     if (status != NETIPC_OK)
         return netipc_fail_within(NETIPC_CORRUPT, "region identity");
+    /* That is the least that so many slots need. How much more there is, is the publisher's choice. */
     if (identity->header_size != NETIPC_HEADER_SIZE || identity->slot_header_size != NETIPC_SLOT_HEADER_SIZE ||
-        identity->slot_stride != geometry->slot_stride ||
         identity->slot_headers_offset != geometry->slot_headers_offset ||
-        identity->slot_data_offset != geometry->slot_data_offset || identity->region_size != size ||
-        geometry->region_size != size)
-        return netipc_fail(NETIPC_CORRUPT, "region offsets do not follow from %u slots of %llu bytes",
-                           identity->slot_count, (unsigned long long)identity->capacity);
+        identity->slot_stride < geometry->slot_stride || identity->slot_stride % NETIPC_SLOT_DATA_ALIGNMENT != 0 ||
+        identity->slot_data_offset < geometry->slot_data_offset || identity->slot_data_offset % 4096 != 0 ||
+        identity->region_size != size || size % 4096 != 0 ||
+        !netipc_array_ok(identity->slot_data_offset, identity->slot_count, identity->slot_stride, size))
+        return netipc_fail(NETIPC_CORRUPT, "region offsets do not fit %u slots of %llu bytes", identity->slot_count,
+                           (unsigned long long)identity->capacity);
+    geometry->slot_stride = identity->slot_stride;
+    geometry->slot_data_offset = identity->slot_data_offset;
+    geometry->region_size = size;
     return NETIPC_OK;
 }
 

@@ -60,7 +60,7 @@ static bool load_header(const struct netipc_region_view *view, const struct neti
     values->checksum = netipc_load(&slot->checksum, relaxed);
     uint64_t check = netipc_load(&slot->check, relaxed);
     uint64_t annex_at;
-    return check == netipc_slot_check(values) && values->flags == 0 &&
+    return check == netipc_slot_check(values) && (values->flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
            !netipc_align_overflows(values->payload_length, 8, &annex_at) &&
            values->payload_length <= view->geometry.capacity &&
            (values->annex_length == 0 || netipc_range_ok(annex_at, values->annex_length, view->geometry.capacity));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "shm/ring_reader.h"
 #include "tests/shm/made_region.h"
 
 #include "shm/fnv.h"
@@ -215,8 +216,11 @@ static void a_forged_identity_gives_sound_bounds_or_none(void **state)
             assert_int_equal(status, NETIPC_OK);
         if (status == NETIPC_OK) {
             const struct netipc_region_geometry *geometry = &view.geometry;
-            /* Beside labels, only slots and a capacity that need the same offsets and pages come through. */
-            assert_true(is_label(bit / 8) || (bit / 8 >= 76 && bit / 8 < 88));
+            /* Beside labels, only slots, a capacity and distances that have room in the object come through. */
+            assert_true(is_label(bit / 8) || (bit / 8 >= 76 && bit / 8 < 96) || (bit / 8 >= 104 && bit / 8 < 112));
+            assert_int_equal(geometry->slot_data_offset % 4096, 0);
+            assert_int_equal(geometry->slot_stride % 128, 0);
+            assert_true(geometry->slot_data_offset >= 4096 + 64 * (uint64_t)geometry->slot_count);
             assert_true(geometry->capacity <= geometry->slot_stride);
             assert_true(geometry->slot_data_offset + geometry->slot_count * geometry->slot_stride <= length);
             assert_true(strnlen(view.identity.service, 64) < 64);
@@ -226,6 +230,42 @@ static void a_forged_identity_gives_sound_bounds_or_none(void **state)
         }
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
+    free(bytes);
+}
+
+/* How much more room there is than needed is the publisher's choice. */
+static void slots_further_apart_than_they_need_are_read_where_they_are(void **state)
+{
+    (void)state;
+    enum { SLOTS = 4, LENGTH = 100, STRIDE = 1024, DATA = 12288 };
+    struct made_ring made;
+    make_ring(&made, SLOTS, LENGTH);
+    for (int i = 0; i < SLOTS; i++)
+        publish_pattern(&made, LENGTH);
+    const struct netipc_region_geometry *tight = &made.region.geometry;
+    size_t size = DATA + SLOTS * STRIDE;
+    unsigned char *bytes = calloc(1, size), *loose = (unsigned char *)made.region.header;
+    assert_non_null(bytes);
+    memcpy(bytes, loose, tight->slot_data_offset);
+    for (size_t slot = 0; slot < SLOTS; slot++)
+        memcpy(bytes + DATA + slot * STRIDE, loose + tight->slot_data_offset + slot * tight->slot_stride, LENGTH);
+    struct netipc_region_identity identity;
+    memcpy(&identity, bytes, sizeof identity);
+    identity.slot_stride = STRIDE;
+    identity.slot_data_offset = DATA;
+    identity.region_size = size;
+    identity.check = netipc_fnv1a_64(&identity, offsetof(struct netipc_region_identity, check));
+    memcpy(bytes, &identity, sizeof identity);
+    struct netipc_region_view view;
+    assert_int_equal(attach_bytes(bytes, size, &view), NETIPC_OK);
+    for (uint64_t generation = 2; generation <= SLOTS; generation++) {
+        unsigned char read[LENGTH];
+        struct netipc_ring_snapshot snapshot;
+        assert_int_equal(netipc_ring_read(&view, generation, read, sizeof read, &snapshot), NETIPC_OK);
+        assert_true(pattern_is(read, LENGTH, generation));
+    }
+    netipc_region_detach(&view, false);
+    unmake_ring(&made);
     free(bytes);
 }
 
@@ -396,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_name_that_fills_its_label_is_cut_and_ended),
         cmocka_unit_test(every_flipped_bit_of_the_identity_is_found),
         cmocka_unit_test(a_forged_identity_gives_sound_bounds_or_none),
+        cmocka_unit_test(slots_further_apart_than_they_need_are_read_where_they_are),
         cmocka_unit_test(memory_that_lacks_a_seal_is_refused),
         cmocka_unit_test(sparse_memory_is_refused),
         cmocka_unit_test(memory_of_another_size_than_announced_is_refused),

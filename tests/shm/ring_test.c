@@ -248,7 +248,9 @@ static void forged_lengths_are_found_by_their_bounds(void **state)
         {8, UINT64_MAX, 0, NETIPC_CORRUPT},
         {8, UINT64_MAX - 7, 0, NETIPC_CORRUPT},
         {8, 0, 1, NETIPC_CORRUPT},
-        {8, 0, UINT64_C(1) << 63, NETIPC_CORRUPT},
+        {8, 0, UINT64_C(1) << 31, NETIPC_CORRUPT},
+        {8, 0, UINT64_C(1) << 32, NETIPC_OK},
+        {8, 0, UINT64_C(1) << 63, NETIPC_OK},
     };
     struct made_ring made;
     make_ring(&made, SLOTS, CAPACITY);
