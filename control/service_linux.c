@@ -223,8 +223,12 @@ void netipc_service_on_wake(struct netipc_service *service)
     for (struct netipc_peer_session *session = service->sessions; session != NULL; session = session->next) {
         if (session->have_ordinal != 0 && session->have_ordinal < newest && session->told_ordinal < newest)
             netipc_session_tell_superseded(session);
-        if (rung && session->listed && session->state != NETIPC_SESSION_ENDED &&
-            netipc_session_table_take_doorbell(service->table, session->index))
+        uint32_t due = 0;
+        if (rung && session->listed && session->state != NETIPC_SESSION_ENDED)
+            due = netipc_session_table_take_due(service->table, session->index);
+        if ((due & NETIPC_DUE_WAKE) != 0)
+            netipc_session_table_wake(service->table, session->index);
+        if ((due & NETIPC_DUE_DOORBELL) != 0)
             netipc_session_tell_doorbell(session);
     }
 }

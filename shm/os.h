@@ -104,6 +104,7 @@ void netipc_os_wake_all(netipc_atomic_u32 *word);
 uint64_t netipc_os_monotonic_ns(void);
 uint64_t netipc_os_monotonic_coarse_ns(void); /* some ms coarse, and cheaper */
 uint64_t netipc_os_realtime_ns(void);
+uint64_t netipc_os_thread_cpu_ns(void); /* that this thread has had; a system call */
 
 /* Tells the CPU that this is a spin loop. */
 void netipc_os_pause(void);

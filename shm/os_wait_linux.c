@@ -49,6 +49,11 @@ uint64_t netipc_os_realtime_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t netipc_os_thread_cpu_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void netipc_os_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

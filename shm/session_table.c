@@ -26,7 +26,9 @@ void netipc_session_table_close(struct netipc_session_table *table)
 
 void netipc_session_table_insert(struct netipc_session_table *table, uint32_t index, struct netipc_session_line *line)
 {
-    netipc_store(&table->entries[index].rung, 0, relaxed);
+    netipc_store(&table->entries[index].due, 0, relaxed);
+    netipc_store(&table->entries[index].wakes, 0, relaxed);
+    netipc_store(&table->entries[index].slow, 0, relaxed);
     netipc_store(&table->entries[index].line, line, release); /* I1, pairs with S3 */
     if (index >= netipc_load(&table->used, relaxed))
         netipc_store(&table->used, index + 1, release); /* pairs with the load in the scan */
@@ -71,8 +73,38 @@ static void collect_leases(const struct netipc_session_entry *entry, struct neti
     }
 }
 
+/* The control thread is woken when the scan is over (netipc_session_table_rung). */
+static void leave_to_control(struct netipc_session_table *table, struct netipc_session_entry *entry, uint32_t what)
+{
+    netipc_fetch_or(&entry->due, what, release);
+    netipc_store(&table->rung, 1, release); /* pairs with the exchange of the control thread */
+}
+
+/*
+ * A wake-up call walks the kernel's list of all who sleep on words with the same hash, and a peer that parks thousands
+ * of threads on words that it has chosen can make that list long. So now and then a call is measured, by the CPU time
+ * of this thread, which does not count the time that others have the CPU. A session that is found slow twice in a row
+ * is woken by the control thread from then on.
+ */
+enum { MEASURED_CALLS = 16, SLOW_CALL_NS = 100000, SLOW_CALLS = 2 };
+
+static void call_sleeper(struct netipc_session_entry *entry, struct netipc_session_line *line)
+{
+    uint32_t calls = netipc_load(&entry->wakes, relaxed);
+    netipc_store(&entry->wakes, calls + 1, relaxed);
+    if (calls % MEASURED_CALLS != 0) {
+        netipc_os_wake_one(netipc_line_wake(line));
+        return;
+    }
+    uint64_t before = netipc_os_thread_cpu_ns();
+    netipc_os_wake_one(netipc_line_wake(line));
+    bool slow = netipc_os_thread_cpu_ns() - before > SLOW_CALL_NS;
+    netipc_store(&entry->slow, slow ? netipc_load(&entry->slow, relaxed) + 1 : 0, relaxed);
+}
+
 /* The peer can write anything into its line at any time; all that it can get is one wake-up call of its own. */
-static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint64_t *saved)
+static void wake_sleepers(struct netipc_session_table *table, struct netipc_session_entry *entry,
+                          struct netipc_session_line *line, uint64_t *sent, uint64_t *saved)
 {
     if ((netipc_load(netipc_line_wake(line), relaxed) & 1u) == 0) {
         (*saved)++;
@@ -83,8 +115,18 @@ static void wake_sleepers(struct netipc_session_line *line, uint64_t *sent, uint
      * parks thousands of threads there must not make the publisher wait for them. If killed between the two: the
      * sleepers learn of the death within their grace. */
     netipc_fetch_add(netipc_line_wake(line), 1u, relaxed);
-    netipc_os_wake_one(netipc_line_wake(line));
+    if (netipc_load(&entry->slow, relaxed) < SLOW_CALLS)
+        call_sleeper(entry, line);
+    else
+        leave_to_control(table, entry, NETIPC_DUE_WAKE);
     (*sent)++;
+}
+
+void netipc_session_table_wake(struct netipc_session_table *table, uint32_t index)
+{
+    struct netipc_session_line *line = netipc_load(&table->entries[index].line, relaxed);
+    if (line != NULL)
+        netipc_os_wake_one(netipc_line_wake(line));
 }
 
 /* Armed by the peer as it sets the bit of its wake word (wait.h), and cleared by the publisher alone; so at most one
@@ -95,8 +137,7 @@ static void mark_doorbell(struct netipc_session_table *table, struct netipc_sess
     if ((netipc_load(netipc_line_doorbell(line), relaxed) & 1u) == 0)
         return;
     netipc_fetch_add(netipc_line_doorbell(line), 1u, relaxed);
-    netipc_store(&entry->rung, 1, relaxed);
-    netipc_store(&table->rung, 1, release); /* pairs with the exchange of the control thread */
+    leave_to_control(table, entry, NETIPC_DUE_DOORBELL);
 }
 
 bool netipc_session_table_take_rung(struct netipc_session_table *table)
@@ -104,9 +145,9 @@ bool netipc_session_table_take_rung(struct netipc_session_table *table)
     return netipc_exchange(&table->rung, 0, acq_rel) != 0;
 }
 
-bool netipc_session_table_take_doorbell(struct netipc_session_table *table, uint32_t index)
+uint32_t netipc_session_table_take_due(struct netipc_session_table *table, uint32_t index)
 {
-    return netipc_exchange(&table->entries[index].rung, 0, relaxed) != 0;
+    return netipc_exchange(&table->entries[index].due, 0, acquire); /* the word was changed before the call is made */
 }
 
 /* S1 and S2. The fence is the StoreLoad between what was published and claimed before, and what peers have set in their
@@ -135,7 +176,7 @@ void netipc_session_table_scan(struct netipc_session_table *table, struct netipc
         if (line == NULL)
             continue;
         collect_leases(&table->entries[i], line, leases);
-        wake_sleepers(line, sent, saved);
+        wake_sleepers(table, &table->entries[i], line, sent, saved);
         mark_doorbell(table, &table->entries[i], line);
     }
     end_scan(table);

@@ -35,14 +35,16 @@
 struct netipc_session_table {
     netipc_atomic_u64 scan; /* odd while the publishing thread is inside a scan */
     netipc_atomic_u32 used; /* entries at and above are NULL */
-    netipc_atomic_u32 rung; /* some entry has a doorbell to be sent; set by the scan, taken by the control thread */
+    netipc_atomic_u32 rung; /* some entry has something due; set by the scan, taken by the control thread */
     uint32_t capacity;
     struct netipc_session_entry *entries;
 };
 
 struct netipc_session_entry {
     netipc_atomic_pointer(struct netipc_session_line) line;
-    netipc_atomic_u32 rung;  /* this one; as above */
+    netipc_atomic_u32 due;   /* NETIPC_DUE_…: what the control thread is to do for this one */
+    netipc_atomic_u32 wakes; /* calls made, and how many looks in a row found them slow: the publishing thread's */
+    netipc_atomic_u32 slow;
     netipc_atomic_u64 grant; /* ordinal << 16 | quota: in which region how many lease words count */
 };
 
@@ -74,15 +76,24 @@ bool netipc_session_table_quiet(struct netipc_session_table *table);
  * others. */
 void netipc_session_table_grant(struct netipc_session_table *table, uint32_t index, uint64_t ordinal, uint32_t quota);
 
-/* Publishing thread. Whether scans have found doorbells that the control thread should be woken for. */
+/* What a scan leaves to the control thread. */
+enum {
+    NETIPC_DUE_DOORBELL = 1, /* to be sent */
+    NETIPC_DUE_WAKE = 2      /* netipc_session_table_wake() */
+};
+
+/* Publishing thread. Whether scans have found something that the control thread should be woken for. */
 static inline bool netipc_session_table_rung(struct netipc_session_table *table)
 {
     return netipc_load(&table->rung, relaxed) != 0;
 }
 
-/* Control thread. Whether doorbells have been found since the last call; then each session's is asked for. */
+/* Control thread. Whether anything has been found since the last call; then each session's is asked for. */
 bool netipc_session_table_take_rung(struct netipc_session_table *table);
-bool netipc_session_table_take_doorbell(struct netipc_session_table *table, uint32_t index);
+uint32_t netipc_session_table_take_due(struct netipc_session_table *table, uint32_t index);
+
+/* Control thread. Wakes the sleepers of a session whose wake-up calls take the publishing thread too long. */
+void netipc_session_table_wake(struct netipc_session_table *table, uint32_t index);
 
 /*
  * Publishing thread, after the store to latest that the sleepers are to see: the one fence and one scan of a

@@ -82,7 +82,7 @@ struct doorbell : rl::test_suite<doorbell, 2 + SUBSCRIBERS> {
             event.take();
             bool rung = netipc_session_table_take_rung(&scene.table);
             for (unsigned i = 0; i < SUBSCRIBERS; i++)
-                if (rung && netipc_session_table_take_doorbell(&scene.table, i))
+                if (rung && netipc_session_table_take_due(&scene.table, i) != 0)
                     packets[i].put();
         }
     }

@@ -139,6 +139,11 @@ uint64_t netipc_os_monotonic_ns(void)
     return model::now_ns;
 }
 
+uint64_t netipc_os_thread_cpu_ns(void)
+{
+    return 0;
+}
+
 uint64_t netipc_os_monotonic_coarse_ns(void)
 {
     return model::now_ns;

@@ -10,7 +10,7 @@ set -euo pipefail
 export LC_ALL=C
 # Whatever is caught at all is caught within the first thirty thousand executions.
 iterations=40000
-names=(copying_reader leasing_reader sleepers doorbell session_removal hazard_pointers)
+names=(copying_reader leasing_reader sleepers doorbell slow_wakes session_removal hazard_pointers)
 
 # try MODELS MUTANT...: the verdict on these mutants together
 if [ "$1" = try ]; then
