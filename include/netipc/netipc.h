@@ -13,6 +13,7 @@
 #include <netipc/batch.h>
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/client.h>
+#include <netipc/increment.h>
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
@@ -21,6 +22,7 @@
 #include <netipc/server.h>
 #include <netipc/session.h>
 #include <netipc/status.h>
+#include <netipc/string_reverse.h>
 #include <netipc/subscriber.h>
 
 #endif

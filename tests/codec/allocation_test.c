@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/codec/snapshots.h"
 
+#include <netipc/increment.h>
+#include <netipc/string_reverse.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -183,6 +186,31 @@ static void decoding_and_reading_allocate_nothing(void **state)
     armed = false;
 }
 
+static void the_methods_to_try_out_allocate_nothing_but_copies(void **state)
+{
+    (void)state;
+    unsigned char bytes[64], answer[64];
+    size_t length;
+    uint64_t value;
+    netipc_string_reverse_view view;
+    char *copy = NULL;
+    arm(0);
+    assert_int_equal(netipc_increment_encode(41, bytes, sizeof bytes, &length), NETIPC_OK);
+    assert_int_equal(netipc_increment_decode(bytes, length, &value), NETIPC_OK);
+    assert_int_equal(netipc_string_reverse_encode("abc", 3, bytes, sizeof bytes, &length), NETIPC_OK);
+    assert_int_equal(netipc_string_reverse_decode(bytes, length, &view), NETIPC_OK);
+    assert_int_equal(netipc_string_reverse_answer(&view, answer, sizeof answer, &length), NETIPC_OK);
+    assert_int_equal(calls, 0);
+    copy = (char *)bytes;
+    assert_int_equal(netipc_string_reverse_copy(&view, &copy), NETIPC_NO_MEMORY);
+    assert_null(copy);
+    assert_int_equal(netipc_string_reverse_copy(&view, &copy), NETIPC_OK);
+    assert_int_equal(calls, 2);
+    free(copy);
+    assert_int_equal(live, 0);
+    armed = false;
+}
+
 static void a_builder_that_never_was_can_be_freed(void **state)
 {
     (void)state;
@@ -195,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_leaves_the_builder_as_it_was_and_leaks_nothing),
         cmocka_unit_test(growth_takes_few_allocations_and_a_second_snapshot_none),
         cmocka_unit_test(decoding_and_reading_allocate_nothing),
+        cmocka_unit_test(the_methods_to_try_out_allocate_nothing_but_copies),
         cmocka_unit_test(a_builder_that_never_was_can_be_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
