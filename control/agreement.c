@@ -52,15 +52,16 @@ struct netipc_hello_ack netipc_agreement_make(const struct netipc_terms *terms, 
                                               uint32_t own_packet, uint64_t session_id)
 {
     uint32_t common = hello->supported_profiles & terms->profiles;
+    uint32_t items = smaller(hello->max_request_batch_items, terms->max_request_items);
     return (struct netipc_hello_ack){
         .layout_version = NETIPC_WIRE_LAYOUT,
         .server_supported_profiles = terms->profiles,
         .intersection_profiles = common,
         .selected_profile = netipc_wire_select_profile(common, hello->preferred_profiles & terms->profiles),
         .max_request_payload_bytes = hello->max_request_payload_bytes,
-        .max_request_batch_items = smaller(hello->max_request_batch_items, terms->max_request_items),
+        .max_request_batch_items = items,
         .max_response_payload_bytes = response_payload(terms, hello->max_response_payload_bytes),
-        .max_response_batch_items = hello->max_response_batch_items,
+        .max_response_batch_items = items, /* item i answers item i, whatever the hint */
         .packet_size = smaller(hello->packet_size, own_packet),
         .session_id = session_id,
     };

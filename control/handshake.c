@@ -64,6 +64,7 @@ static struct netipc_hello_ack agree(struct netipc_peer_session *session, const 
 {
     struct netipc_service *service = session->service;
     const uint32_t offered = offered_profiles(service);
+    const uint32_t items = smaller(hello->max_request_batch_items, service->limits.max_request_items);
     return (struct netipc_hello_ack){
         .layout_version = NETIPC_WIRE_LAYOUT,
         .server_supported_profiles = offered,
@@ -71,9 +72,9 @@ static struct netipc_hello_ack agree(struct netipc_peer_session *session, const 
         .selected_profile =
             netipc_wire_select_profile(hello->supported_profiles & offered, hello->preferred_profiles & offered),
         .max_request_payload_bytes = hello->max_request_payload_bytes,
-        .max_request_batch_items = smaller(hello->max_request_batch_items, service->limits.max_request_items),
+        .max_request_batch_items = items,
         .max_response_payload_bytes = response_payload(&service->limits, hello->max_response_payload_bytes),
-        .max_response_batch_items = hello->max_response_batch_items,
+        .max_response_batch_items = items, /* item i answers item i, whatever the client's hint */
         .packet_size = smaller(hello->packet_size, netipc_packet_size_offer(session->channel.socket)),
         .session_id = ++service->last_number,
     };
@@ -96,12 +97,10 @@ static void open_session(struct netipc_peer_session *session, const struct netip
     session->max_request_payload = payload;
     session->max_response_payload = ack->max_response_payload_bytes;
     session->max_request_items = ack->max_request_batch_items;
-    session->max_response_items = ack->max_response_batch_items;
     /* For ATTACH, if one must come. */
     netipc_session_set_due(session, &session->handshake_due_ns, limits->handshake_timeout_ns);
     netipc_session_settle(session);
-    if (limits->idle_timeout_ns != 0)
-        netipc_session_set_due(session, &session->idle_due_ns, limits->idle_timeout_ns);
+    netipc_session_not_idle(session);
 }
 
 static bool is_hello(const unsigned char *packet, size_t length, struct netipc_envelope *envelope,

@@ -38,6 +38,13 @@ static uint16_t transport_status(const struct netipc_envelope *request, netipc_s
     }
 }
 
+static void count_answer(struct netipc_service *service, const struct netipc_envelope *envelope, int by)
+{
+    netipc_count(&service->totals.answers, by);
+    netipc_count(&service->totals.failures, envelope->transport_status != NETIPC_TRANSPORT_OK ? by : 0);
+    netipc_count(&service->totals.bytes_out, by * (int64_t)envelope->payload_len);
+}
+
 static enum netipc_channel_result send_answer(struct netipc_peer_session *session,
                                               const struct netipc_envelope *request, uint16_t transport,
                                               const unsigned char *answer, size_t length)
@@ -55,15 +62,13 @@ static enum netipc_channel_result send_answer(struct netipc_peer_session *sessio
         .item_count = ok ? request->item_count : 1,
         .message_id = request->message_id,
     };
+    /* Before it is sent: who has got an answer finds it counted. */
+    count_answer(session->service, &envelope, 1);
     enum netipc_channel_result result = netipc_channel_send(&session->channel, &envelope, answer);
-    if (result != NETIPC_CHANNEL_DONE)
-        return result;
-    struct netipc_service *service = session->service;
-    netipc_count(&service->totals.answers, 1);
-    netipc_count(&service->totals.failures, !ok);
-    netipc_count(&service->totals.bytes_out, envelope.payload_len);
-    if (service->limits.idle_timeout_ns != 0)
-        netipc_session_set_due(session, &session->idle_due_ns, service->limits.idle_timeout_ns);
+    if (result == NETIPC_CHANNEL_DONE)
+        netipc_session_not_idle(session);
+    else
+        count_answer(session->service, &envelope, -1);
     return result;
 }
 
@@ -260,8 +265,7 @@ void netipc_session_on_request(struct netipc_peer_session *session)
     if (service->method == 0 || envelope.code != service->method)
         refuse(session, &envelope, NETIPC_TRANSPORT_UNSUPPORTED);
     else if (envelope.payload_len > session->max_request_payload ||
-             (batch &&
-              (envelope.item_count > session->max_request_items || envelope.item_count > session->max_response_items)))
+             (batch && envelope.item_count > session->max_request_items))
         refuse(session, &envelope, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
     else
         start_call(session, &envelope, session->channel.joiner.payload);
@@ -270,8 +274,10 @@ void netipc_session_on_request(struct netipc_peer_session *session)
 void netipc_session_on_large(struct netipc_peer_session *session)
 {
     const struct netipc_envelope envelope = session->channel.joiner.envelope;
-    if (envelope.kind == NETIPC_KIND_REQUEST)
-        refuse(session, &envelope, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
-    else
+    if (envelope.kind != NETIPC_KIND_REQUEST) {
         end_broken(session, "bad-envelope");
+        return;
+    }
+    netipc_count(&session->service->totals.requests, 1);
+    refuse(session, &envelope, NETIPC_TRANSPORT_LIMIT_EXCEEDED);
 }

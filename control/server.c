@@ -213,6 +213,8 @@ void netipc_server_end(struct netipc_server *server, bool forked)
     }
     if (!forked)
         netipc_worker_pool_stop(&server->pool);
+    else
+        free(server->pool.threads);
     while (server->services != NULL) {
         struct netipc_service *service = server->services;
         server->services = service->next;

@@ -68,7 +68,6 @@ struct netipc_peer_session {
     bool must_attach; /* and selected */
     uint32_t max_request_payload, max_response_payload;
     uint32_t max_request_items;
-    uint32_t max_response_items;
 
     /* the attachment */
     uint64_t attach_id; /* message_id of the ATTACH under way */
@@ -204,6 +203,9 @@ void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channe
 void netipc_session_tell(struct netipc_peer_session *session, uint16_t opcode, uint16_t transport_status, uint64_t id,
                          const void *payload, size_t length, bool then_end);
 void netipc_session_note(struct netipc_peer_session *session, uint16_t opcode, uint64_t id, uint64_t ordinal);
+
+/* The time without a request begins anew. */
+void netipc_session_not_idle(struct netipc_peer_session *session);
 
 /* The handshake's time goes if nothing needs it any more. */
 void netipc_session_settle(struct netipc_peer_session *session);

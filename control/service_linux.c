@@ -200,7 +200,7 @@ uint64_t netipc_service_on_time(struct netipc_service *service, uint64_t now_ns)
         if (service->listening)
             netipc_event_loop_change(&service->server->loop, service->endpoint.listener, NETIPC_READABLE,
                                      &service->listener_source);
-        if (service->unidentified >= 0)
+        if (service->listening && service->unidentified >= 0)
             netipc_service_on_listener(&service->listener_source, 0); /* for this one no event will come */
     }
     next = service->listener_paused_until_ns;

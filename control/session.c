@@ -36,7 +36,7 @@ void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channe
     } else if (netipc_channel_waits(&session->channel)) {
         if (session->write_due_ns == 0)
             netipc_session_set_due(session, &session->write_due_ns, session->service->limits.write_timeout_ns);
-    } else if (session->ends_after_answers && session->answers == NULL) {
+    } else if (session->ends_after_answers && session->in_flight == 0) {
         netipc_session_end(session, "refused");
     }
     netipc_session_watch(session);
@@ -65,10 +65,12 @@ static void on_writable(struct netipc_peer_session *session)
         netipc_session_end(session, "peer-closed");
         return;
     }
-    if (!netipc_channel_waits(&session->channel))
+    if (!netipc_channel_waits(&session->channel)) {
         netipc_session_clear_due(session, &session->write_due_ns);
-    else if (netipc_transmit_queue_room(&session->channel.queue) != before)
+        netipc_session_not_idle(session);
+    } else if (netipc_transmit_queue_room(&session->channel.queue) != before) {
         netipc_session_set_due(session, &session->write_due_ns, session->service->limits.write_timeout_ns);
+    }
     netipc_session_send_answers(session);
     netipc_session_sent(session, NETIPC_CHANNEL_DONE);
     if (session->superseded_due && session->state != NETIPC_SESSION_ENDED)
@@ -204,16 +206,30 @@ void netipc_session_on_peer(struct netipc_source *source, uint32_t events)
     netipc_session_end(netipc_source_owner(source, struct netipc_peer_session, peer_source), "peer-died");
 }
 
+void netipc_session_not_idle(struct netipc_peer_session *session)
+{
+    uint64_t timeout_ns = session->service->limits.idle_timeout_ns;
+    if (timeout_ns != 0 && session->state != NETIPC_SESSION_HELLO)
+        netipc_session_set_due(session, &session->idle_due_ns, timeout_ns);
+}
+
 void netipc_session_settle(struct netipc_peer_session *session)
 {
     if (session->state == NETIPC_SESSION_OPEN && (!session->must_attach || session->have_ordinal != 0))
         netipc_session_clear_due(session, &session->handshake_due_ns);
 }
 
+/* A session whose request comes, runs, or is being answered is not idle, however long that takes. */
+static bool is_idle(const struct netipc_peer_session *session)
+{
+    return session->in_flight == 0 && !netipc_join_under_way(&session->channel.joiner) &&
+           !netipc_channel_waits(&session->channel);
+}
+
 static uint64_t earliest_due(const struct netipc_peer_session *session)
 {
     const uint64_t times[] = {session->handshake_due_ns, session->read_due_ns, session->write_due_ns,
-                              session->idle_due_ns};
+                              is_idle(session) ? session->idle_due_ns : 0};
     uint64_t due = 0;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i] != 0 && (due == 0 || times[i] < due))
