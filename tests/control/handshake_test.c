@@ -57,8 +57,8 @@ static struct publisher_process serve(const struct scene *scene, uint64_t token,
  * How an accepting HELLO_ACK of ours may differ from the captured one:
  *   server_supported_profiles, intersection_profiles, selected_profile: ours offers publication (0x10) beside the
  *     baseline, and selects it when the client prefers it;
- *   max_response_*: the server's own choice, and ours grants 65,536 bytes, or the client's hint when that is more;
- *   packet_size: the smaller of the two offers, and ours follows from the send buffer of this system;
+ *   max_response_payload_bytes: the server's own choice, and ours grants 65,536 bytes, or the client's hint when that
+ * is more; packet_size: the smaller of the two offers, and ours follows from the send buffer of this system;
  *   session_id: counts the sessions of this publisher (one of the captured servers does not count at all).
  */
 static struct netipc_hello_ack allow_differences(const struct netipc_hello_ack *captured,
@@ -72,7 +72,6 @@ static struct netipc_hello_ack allow_differences(const struct netipc_hello_ack *
         expected.selected_profile = NETIPC_PROFILE_PUBLICATION;
     expected.max_response_payload_bytes =
         hello->max_response_payload_bytes > 65536 ? hello->max_response_payload_bytes : 65536;
-    expected.max_response_batch_items = hello->max_response_batch_items;
     if (captured->packet_size > 65536) {
         assert_in_range(ours->packet_size, 4096, hello->packet_size);
         expected.packet_size = ours->packet_size;

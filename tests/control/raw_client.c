@@ -11,8 +11,14 @@
 
 int raw_connect(const struct scene *scene)
 {
+    return raw_connect_to(scene->socket_path);
+}
+
+int raw_connect_to(const char *path)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, scene->socket_path, sizeof address.sun_path);
+    assert_true(strlen(path) < sizeof address.sun_path);
+    strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -165,6 +171,17 @@ void raw_send_request(int socket, uint16_t method, uint64_t id, uint32_t payload
     assert_non_null(packet);
     memcpy(packet, &envelope, sizeof envelope);
     raw_send(socket, packet, sizeof envelope + payload_length);
+    free(packet);
+}
+
+void raw_send_message(int socket, const struct netipc_envelope *envelope, const void *payload, size_t length)
+{
+    unsigned char *packet = malloc(sizeof *envelope + length);
+    assert_non_null(packet);
+    memcpy(packet, envelope, sizeof *envelope);
+    if (length > 0)
+        memcpy(packet + sizeof *envelope, payload, length);
+    raw_send(socket, packet, sizeof *envelope + length);
     free(packet);
 }
 

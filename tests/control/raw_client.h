@@ -9,6 +9,7 @@
 
 /* A connected socket. */
 int raw_connect(const struct scene *scene);
+int raw_connect_to(const char *path);
 
 void raw_send(int socket, const void *packet, size_t length);
 void raw_send_fds(int socket, const void *packet, size_t length, const int *fds, size_t fd_count);
@@ -38,6 +39,9 @@ void raw_send_attach(int socket, uint64_t id, uint64_t have_ordinal);
 void raw_send_attached(int socket, uint64_t id, uint64_t ordinal);
 /* A request with a payload of these many zeros, all in one packet. */
 void raw_send_request(int socket, uint16_t method, uint64_t id, uint32_t payload_length);
+
+/* In one packet, whatever the envelope says. */
+void raw_send_message(int socket, const struct netipc_envelope *envelope, const void *payload, size_t length);
 
 /* The opcode of the control packet that must come next, and its payload. */
 uint16_t raw_receive_control(int socket, void *payload, size_t capacity, int fds[2]);
