@@ -97,7 +97,8 @@ static void open_session(struct netipc_peer_session *session, const struct netip
     session->max_request_payload = payload;
     session->max_response_payload = ack->max_response_payload_bytes;
     session->max_request_items = ack->max_request_batch_items;
-    /* For ATTACH, if one must come. */
+    /* For ATTACH, if one must come. The old time goes first: a timer that is set for it would wake for nothing. */
+    netipc_session_clear_due(session, &session->handshake_due_ns);
     netipc_session_set_due(session, &session->handshake_due_ns, limits->handshake_timeout_ns);
     netipc_session_settle(session);
     netipc_session_not_idle(session);

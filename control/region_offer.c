@@ -111,6 +111,7 @@ void netipc_session_on_attach(struct netipc_peer_session *session, uint64_t id, 
         return;
     }
     session->state = NETIPC_SESSION_REGION_DUE;
+    netipc_session_clear_due(session, &session->handshake_due_ns);
     netipc_session_set_due(session, &session->handshake_due_ns, service->limits.handshake_timeout_ns);
     netipc_session_offer_region(session);
 }

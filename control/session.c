@@ -23,8 +23,9 @@ void netipc_session_watch(struct netipc_peer_session *session)
     if (interest == session->interest)
         return;
     session->interest = interest;
-    netipc_event_loop_change(&session->service->server->loop, session->channel.socket, interest,
-                             &session->socket_source);
+    if (!netipc_event_loop_change(&session->service->server->loop, session->channel.socket, interest,
+                                  &session->socket_source))
+        netipc_session_end(session, "no-memory"); /* it would wait for ever */
 }
 
 void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channel_result result)

@@ -195,10 +195,12 @@ long __wrap_syscall(long number, ...)
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *block);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *block);
 
@@ -216,6 +218,13 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
     return fails("calloc", ENOMEM) ? NULL : made(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    if (fails("realloc", ENOMEM))
+        return NULL;
+    return block == NULL ? made(__real_realloc(NULL, size)) : __real_realloc(block, size);
 }
 
 char *__wrap_strdup(const char *text)
