@@ -6,7 +6,7 @@
  * The inputs of the targets: numbers are in host byte order, u8 where nothing else is said, and every byte means
  * something, so that all inputs run. Numbers that choose are taken modulo what there is to choose from.
  *
- * snapshot_view    the payload itself.
+ * snapshot_view    the payload itself; methods_view likewise.
  *
  * region           flags, shape, capacity, publications, seals, pages (signed), count of writes, the writes, then steps
  *                  until the end.
@@ -29,6 +29,11 @@
  *                  FUZZ_SERVER_SEND: head, length, kinds of its descriptors, length bytes
  *                  FUZZ_SERVER_SEND_LONG: u16 length, of zeros; FUZZ_SERVER_SCRIBBLE: word, u64; FUZZ_SERVER_SEAL:
  * seals FUZZ_SERVER_PUBLISH: u16 length
+ *
+ * requests         flags, then steps until the end: operation and connection as above, then
+ *                  FUZZ_REQUESTS_HELLO: which packet size
+ *                  FUZZ_REQUESTS_SEND: head, length, length bytes
+ *                  FUZZ_REQUESTS_CONTINUE: the next packet of the message that was sent last, if that had more
  */
 
 /* --- region --- */
@@ -140,5 +145,36 @@ enum {
 };
 
 enum { FUZZ_SERVER_CONNECTIONS = 4, FUZZ_SERVER_STEPS_MOST = 128 };
+
+/* --- requests --- */
+
+enum {                       /* flags of an input */
+       FUZZ_REQUESTS_OWN = 1 /* the method is NETIPC_METHOD_OWN, else FUZZ_REQUESTS_METHOD */
+};
+
+enum {                         /* head of a packet */
+       FUZZ_REQUESTS_FIX = 8,  /* its envelope is made that of a request, whole in this packet */
+       FUZZ_REQUESTS_WIDE = 32 /* 256 bytes more, zeros */
+};
+
+enum { /* what the first byte of a request has the handler do */
+       FUZZ_REQUESTS_CORRUPT = 0xf0,
+       FUZZ_REQUESTS_FAIL = 0xf1,
+       FUZZ_REQUESTS_TOO_LARGE = 0xf2
+};
+
+enum {
+    FUZZ_REQUESTS_CONNECT,
+    FUZZ_REQUESTS_HELLO,
+    FUZZ_REQUESTS_SEND,
+    FUZZ_REQUESTS_CONTINUE,
+    FUZZ_REQUESTS_RECEIVE,
+    FUZZ_REQUESTS_DISPATCH,
+    FUZZ_REQUESTS_CLOSE,
+    FUZZ_REQUESTS_SHUT_DOWN,
+    FUZZ_REQUESTS_OPERATIONS
+};
+
+enum { FUZZ_REQUESTS_METHOD = 1, FUZZ_REQUESTS_CONNECTIONS = 4, FUZZ_REQUESTS_STEPS_MOST = 128 };
 
 #endif

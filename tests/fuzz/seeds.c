@@ -5,6 +5,7 @@
  * tree.
  */
 #include "tests/fuzz/packets.h"
+#include "tests/fuzz/seed_file.h"
 #include "tests/golden/golden.h"
 
 #include "control/wire.h"
@@ -21,52 +22,14 @@
 
 const char *const fuzz_goals[] = {NULL};
 
-/* --- a file in the making --- */
-
-static unsigned char seed[1 << 16];
-static size_t seed_length;
-static const char *corpus;
-
-static void put(const void *bytes, size_t length)
-{
-    fuzz_check(length <= sizeof seed - seed_length);
-    memcpy(seed + seed_length, bytes, length);
-    seed_length += length;
-}
-
-static void put_u8(unsigned value)
-{
-    put(&(uint8_t){(uint8_t)value}, 1);
-}
-
-static void put_u16(unsigned value)
-{
-    put(&(uint16_t){(uint16_t)value}, 2);
-}
-
-static void put_u64(uint64_t value)
-{
-    put(&value, sizeof value);
-}
-
-static void save(const char *target, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", corpus, target);
-    fuzz_check(mkdir(path, 0777) == 0 || errno == EEXIST);
-    snprintf(path, sizeof path, "%s/%s/%s", corpus, target, name);
-    FILE *stream = fopen(path, "we");
-    fuzz_check(stream != NULL && fwrite(seed, 1, seed_length, stream) == seed_length && fclose(stream) == 0);
-    seed_length = 0;
-}
-
 /* --- snapshot_view --- */
 
 static void save_snapshot(const char *name, const netipc_cgroups_snapshot_builder *builder)
 {
+    static unsigned char payload[1 << 16];
     size_t length;
-    fuzz_check(netipc_cgroups_snapshot_builder_write(builder, 7, 1, seed, sizeof seed, &length) == NETIPC_OK);
-    seed_length = length;
+    fuzz_check(netipc_cgroups_snapshot_builder_write(builder, 7, 1, payload, sizeof payload, &length) == NETIPC_OK);
+    put(payload, length);
     save("snapshot_view", name);
 }
 
@@ -745,7 +708,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
         return 2;
     }
-    corpus = argv[1];
+    seed_corpus = argv[1];
     snapshot_seeds();
     built_region_seeds();
     forged_region_seeds();
@@ -758,5 +721,7 @@ int main(int argc, char **argv)
     attaching_server_seeds();
     talking_server_seeds();
     captured_server_seeds();
+    method_seeds();
+    request_seeds();
     return 0;
 }
