@@ -108,7 +108,7 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_answer_write(netipc_answer *ans
  * With NETIPC_OK the answer is sent. NETIPC_CORRUPT: the payload cannot be decoded. NETIPC_LIMIT_EXCEEDED,
  * NETIPC_TOO_LARGE: the answer is too large for this session. Anything else: the request failed. These three are told
  * to the peer, and its session ends, as programs of the published library expect it. Methods from NETIPC_METHOD_OWN on
- * report every failure to the caller instead, item by item, and the session goes on.
+ * report every failure but an answer that is too large to the caller instead, item by item, and the session goes on.
  */
 typedef netipc_status (*netipc_handler)(void *context, const netipc_request *request, netipc_answer *answer);
 
