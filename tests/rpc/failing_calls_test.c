@@ -228,6 +228,42 @@ static void serving_survives_every_failing_call(void **state)
     }
 }
 
+/* --- a forked child --- */
+
+struct copied {
+    netipc_server *server;
+    long blocks;
+};
+
+static int close_copy(void *context)
+{
+    const struct copied *copied = context;
+    netipc_server_close(copied->server);
+    return calls_live_blocks() == copied->blocks ? 0 : 1;
+}
+
+static void a_forked_childs_close_frees_all_of_its_copy(void **state)
+{
+    const struct scene *scene = *state;
+    for (uint32_t workers = 0; workers <= 3; workers += 3) {
+        struct copied copied = {.blocks = calls_live_blocks()};
+        struct rpc_gate gate;
+        rpc_gate_init(&gate);
+        netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_gated, &gate);
+        copied.server = rpc_serve(scene, &service, workers);
+        int socket = rpc_open(scene);
+        if (workers > 0) { /* with a request under way */
+            rpc_ask_number(socket, 1, 1);
+            assert_true(rpc_gate_has(&gate, 1));
+        }
+        assert_int_equal(wait_child(start_child(close_copy, &copied), slow_ms(5000)), 0);
+        rpc_gate_open(&gate);
+        close(socket);
+        netipc_server_close(copied.server);
+        assert_int_equal(calls_live_blocks(), copied.blocks);
+    }
+}
+
 #define failing(test) cmocka_unit_test_setup_teardown(test, scene_open, scene_close)
 
 int main(void)
@@ -235,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         failing(opening_adding_and_starting_survive_every_failing_call),
         failing(serving_survives_every_failing_call),
+        failing(a_forked_childs_close_frees_all_of_its_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
