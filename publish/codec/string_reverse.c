@@ -39,7 +39,7 @@ netipc_status netipc_string_reverse_decode(const void *bytes, size_t length, net
     return NETIPC_OK;
 }
 
-/* Writes all but the string's bytes, and points *string to where they go. */
+/* Writes all but the string's bytes, and points *string to where they go, if they fit. */
 static netipc_status begin(size_t string_length, void *buffer, size_t capacity, size_t *length, char **string)
 {
     uint64_t needed;
@@ -61,13 +61,13 @@ static netipc_status begin(size_t string_length, void *buffer, size_t capacity, 
 netipc_status netipc_string_reverse_encode(const char *string, size_t string_length, void *buffer, size_t capacity,
                                            size_t *length)
 {
-    char *to;
+    char *to = NULL;
     if (string == NULL && string_length > 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "a string of %zu bytes, but none given", string_length);
     if (string_length > 0 && memchr(string, 0, string_length) != NULL)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "a NUL among the %zu bytes of the string", string_length);
     netipc_status status = begin(string_length, buffer, capacity, length, &to);
-    if (status == NETIPC_OK && string_length > 0)
+    if (to != NULL && string_length > 0)
         memcpy(to, string, string_length);
     return status;
 }
@@ -75,9 +75,9 @@ netipc_status netipc_string_reverse_encode(const char *string, size_t string_len
 netipc_status netipc_string_reverse_answer(const netipc_string_reverse_view *view, void *buffer, size_t capacity,
                                            size_t *length)
 {
-    char *to;
+    char *to = NULL;
     netipc_status status = begin(view->length, buffer, capacity, length, &to);
-    for (uint32_t i = 0; status == NETIPC_OK && i < view->length; i++)
+    for (uint32_t i = 0; to != NULL && i < view->length; i++)
         to[i] = view->string[view->length - 1 - i];
     return status;
 }
