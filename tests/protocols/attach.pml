@@ -7,15 +7,16 @@
  *   control/admission_linux.c, admit(); shm/session_page.c; shm/session_table.c, insert, remove, grant, quiet, scan;
  *   publish/publisher.c, supersede() and netipc_publisher_close().
  *
- * Left out: memory orders (tests/models), what is in the messages, regions that are too large, requests. Two subscribers
- * connect once each, and want one lease word; the first QUOTA of a region get it. A socket holds one packet each way.
- * A deadline may pass at any time; with PATIENT none does. The control thread appears as one process a session: more
- * interleavings than it has. A subscriber may be killed, or stopped, at any step, so may the publisher.
+ * Left out: memory orders (tests/models), what is in the messages, regions that are too large, requests. Two
+ * subscribers connect once each, and want one lease word; the first QUOTA of a region get it. A socket holds one
+ * packet each way. A deadline may pass at any time; with PATIENT none does. The control thread appears as one
+ * process a session: more interleavings than it has. A subscriber may be killed, or stopped, at any step, so may the
+ * publisher. With ONE the other subscriber stays away; with HOSTILE it sends anything at any time.
  *
- * Shown: nobody waits where no deadline runs; a session's page is not used by a scan before it is sealed, nor after it
- * is freed; no scan counts more lease words than there are; a lease that READY has allowed counts while its session
- * lasts; who sees SUPERSEDED is given another region; in the end everybody who lives has the newest region, and what the
- * others were granted is free again.
+ * Shown: nobody waits where no deadline runs; a session's page is not used by a scan before it is sealed, nor after
+ * it is freed; no scan counts more lease words than there are; a lease that READY has allowed counts while its
+ * session lasts; who sees SUPERSEDED is given another region; in the end everybody who lives has the newest region,
+ * and what the others were granted is free again.
  *
  * run: -DENTRIES=1 -DQUOTA=1 -DREGIONS=1
  * run: -DENTRIES=2 -DQUOTA=1 -DREGIONS=1

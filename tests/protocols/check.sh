@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: check.sh MODEL.pml [MUTANT]
 #
-# Searches every state of a model, once for each line " * run: …" of its first comment, with NETIPC_TEST_LONG also of
-# " * long: …". What stands there are macros, and the name of an LTL formula, which is shown under weak fairness; without
-# one, assertions and deadlocks are looked for. A search that was not complete fails, and so does a statement that no run
-# has reached, unless its line says "unreached: reason". With MUTANT, one of mutants.txt, the model is changed first, and
-# what is asked for is that the run that is named there finds an error.
+# Searches every state of a model, once for each line " * run: ..." of its first comment, with NETIPC_TEST_LONG also of
+# " * long: ...". What stands there are macros, and the name of an LTL formula, which is shown under weak fairness;
+# without one, assertions and deadlocks are looked for. A search that was not complete fails, and so does a statement
+# that no run has reached, unless its line says "unreached: reason". With MUTANT, one of mutants.txt, the model is
+# changed first, and what is asked for is that the run that is named there finds an error.
 set -euo pipefail
 export LC_ALL=C
 memory_mb=2000

@@ -5,18 +5,19 @@
  *   control/peer_linux.c, netipc_peer_identify(); control/client_linux.c, await() and netipc_client_look();
  *   control/server_linux.c, on_event() for hang-ups and pidfds.
  *
- * -DSTARTERS=n: so many processes start to serve one name, serve and close, each killed at any step or forked at any step,
- * and the child keeps open what its parent had open, for as long as it likes. Without it: one publisher and one subscriber in
- * a session, either of them with a forked child that keeps the socket open, or without.
+ * -DSTARTERS=n: so many processes start to serve one name, serve and close, each killed at any step or forked at any
+ * step, and the child keeps open what its parent had open, for as long as it likes. Without it: one publisher and
+ * one subscriber in a session, either of them with a forked child that keeps the socket open, or without.
  *
  * Left out: modes, uids, full backlogs, kernels without SO_PEERPIDFD. A lock's deadline may pass at any time while
  * somebody holds the lock. The moment in which a hang-up is explained (DEATH_NS) is taken as long enough for a process
  * that is dying to have died.
  *
- * Shown: nobody unlinks the socket of a live publisher, nor a lock that somebody else has; two never serve one name; whoever
- * starts serves, unless another one lives there, or a lock was held until the deadline by who lives, or by a dead one's
- * child; a forked child keeps neither the lock nor the name of a parent that has let go. A killed publisher is GONE
- * for its subscriber, and only that one is; a killed subscriber's session ends; with and without children.
+ * Shown: nobody unlinks the socket of a live publisher, nor a lock that somebody else has; two never serve one name;
+ * whoever starts serves, unless another one lives there, or a lock was held until the deadline by who lives, or by a
+ * dead one's child; a forked child keeps neither the lock nor the name of a parent that has let go. A killed
+ * publisher is GONE for its subscriber, and only that one is; a killed subscriber's session ends; with and without
+ * children.
  *
  * run: -DSTARTERS=2
  * run: -DSTARTERS=2 -DSTALE
@@ -45,7 +46,8 @@ byte deaths;
 bool begun;
 hidden byte each, other;
 
-/* By somebody who lives and has it open, or by a child of one who is dead. The child of one who has let go is no reason. */
+/* By somebody who lives and has it open, or by a child of one who is dead. The child of one who has let go is no
+ * reason. */
 #define HOLDS(p) (lock_fd[p] != 0 || (state[p] == KILLED && child_lock_fd[p] != 0))
 #if STARTERS == 3
 #define ANY(what, i) (what[0] == i || what[1] == i || what[2] == i)
@@ -258,8 +260,7 @@ active proctype afterwards()
 {
     timeout;
     assert(state[0] != STARTING && state[1] != STARTING);
-    assert(state[0] != IN_USE || state[1] == SERVING || state[1] == KILLED || state[1] == CLOSED);
-    assert(state[1] != IN_USE || state[0] == SERVING || state[0] == KILLED || state[0] == CLOSED);
+    assert(!ANY(state, IN_USE) || ANY(state, SERVING) || ANY(state, KILLED) || ANY(state, CLOSED));
     assert(state[0] != SERVING || state[1] != SERVING);
     assert(state[0] != SERVING || socket_owner[socket_name] == 1)
 }
@@ -283,7 +284,8 @@ active proctype publisher()
     fi;
     {
         do
-        :: (subscriber_hung_up && !children[1]) || subscriber_dead -> session_ended = true; break /* EPOLLHUP, or its pidfd */
+        :: (subscriber_hung_up && !children[1]) || subscriber_dead ->
+            session_ended = true; break /* EPOLLHUP, or its pidfd */
         :: session_ended = true; break                                                            /* a deadline */
         od;
         publisher_hung_up = true /* shutdown() works for children too */

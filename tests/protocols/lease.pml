@@ -6,23 +6,23 @@
  *   shm/session_table.c, scan and rescan (S1 to S5), insert, remove, grant, quiet;
  *   control/session.c, grantable(); control/server_linux.c, end_session() and free_session().
  *
- * Left out: memory orders and copying readers (tests/models), slot headers, wake-ups. A session has one lease word and is
- * granted one or none; a reader holds one view at a time and, when its session has ended, asks for another session. The
- * bytes of a slot are the number of the generation that was written there last. Nothing waits for a peer here, so that
- * a killed or stopped reader is one that does nothing more, for which its session is ended at some time, or is not. The
- * lease word of a hostile one has another value at each look. A killed publisher is one that does nothing more: what
- * must hold then is looked for at any time (any_moment).
+ * Left out: memory orders and copying readers (tests/models), slot headers, wake-ups. A session has one lease word
+ * and is granted one or none; a reader holds one view at a time and, when its session has ended, asks for another
+ * session. The bytes of a slot are the number of the generation that was written there last. Nothing waits for a
+ * peer here, so that a killed or stopped reader is one that does nothing more, for which its session is ended at
+ * some time, or is not. The lease word of a hostile one has another value at each look. A killed publisher is one
+ * that does nothing more: what must hold then is looked for at any time (any_moment).
  *
- * Shown: the publisher finds a slot after QUOTA rounds at most, and HISTORY + 1 whole generations stay; what is leased in
- * a session that lasts is not written; a view whose session has ended is not called good if its bytes have changed; the
- * slot that the hot word names is whole.
+ * Shown: the publisher finds a slot after QUOTA rounds at most, and HISTORY + 1 whole generations stay; what is
+ * leased in a session that lasts is not written; a view whose session has ended is not called good if its bytes have
+ * changed; the slot that the hot word names is whole.
  *
  * run: -DREADERS=2 -DHOSTILE=0 -DSLOTS=3 -DQUOTA=1 -DMORE=1
  * run: -DREADERS=1 -DHOSTILE=0 -DSLOTS=4 -DQUOTA=2 -DMORE=3
  * run: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=1 -DMORE=2
  * run: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=2 -DMORE=1
  * long: -DREADERS=2 -DHOSTILE=0 -DSLOTS=3 -DQUOTA=1 -DMORE=2
- * long: -DREADERS=2 -DHOSTILE=0 -DSLOTS=4 -DQUOTA=2 -DMORE=2
+ * long: -DREADERS=2 -DHOSTILE=0 -DSLOTS=4 -DQUOTA=2 -DMORE=1
  * long: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=2 -DMORE=2
  */
 #define SESSIONS (READERS + HOSTILE)

@@ -4,17 +4,19 @@
  *   publish/publisher.c, supersede(), netipc_publish(), netipc_publisher_close();
  *   publish/subscriber.c, netipc_subscriber_look(), bring_up_to_date(), attach(), adopt(), end_session();
  *   publish/reader.c, acquire(), netipc_reader_release(); publish/sleep.c, standing_state(), explain_change();
- *   control/server_linux.c, replace_offer(), on_wake(); control/session.c, on_attach(), on_attached(), tell_superseded().
+ *   control/server_linux.c, replace_offer(), on_wake(); control/session.c, on_attach(), on_attached(),
+ *   tell_superseded().
  *
- * Left out: memory orders and hazard pointers (tests/models); connecting, descriptors, full sockets, time (attach.pml): an
- * attachment to the newest offer is one exchange here, with the region looked at and mapped between its steps. A region has two
- * slots, and one lease at most, which the publisher honours as lease.pml shows; a publication writes the slot that is
- * neither the latest nor leased, or is left out. The bytes are a generation.
+ * Left out: memory orders and hazard pointers (tests/models); connecting, descriptors, full sockets, time
+ * (attach.pml): an attachment to the newest offer is one exchange here, with the region looked at and mapped between
+ * its steps. A region has two slots, and one lease at most, which the publisher honours as lease.pml shows; a
+ * publication writes the slot that is neither the latest nor leased, or is left out. The bytes are a generation.
  *
- * Shown: bytes of a view do not change, with a lease or without one in a region that has ended, nor after the publisher's death,
- * unless the session has ended under it, which the release then tells; no generation is missing or old after a move; an
- * attachment is never told that there is no other region than a superseded one; the owner comes to rest in the newest region, or
- * with CLOSED or GONE; no generation is lost for a live subscriber; the publisher may be killed at any step.
+ * Shown: bytes of a view do not change, with a lease or without one in a region that has ended, nor after the
+ * publisher's death, unless the session has ended under it, which the release then tells; no generation is missing
+ * or old after a move; an attachment is never told that there is no other region than a superseded one; the owner
+ * comes to rest in the newest region, or with CLOSED or GONE; no generation is lost for a live subscriber; the
+ * publisher may be killed at any step.
  *
  * run: -DREGIONS=2 -DLAST=3
  * run: -DREGIONS=2 -DLAST=2 -DKILLED
@@ -128,7 +130,7 @@ end_waiting:
                 fi }
         :: atomic { attach_want != 0 && !hung_up -> attach_want = 0;
                 if
-                :: have == offer -> unchanged = true
+                :: have == offer -> unchanged = true /* unreached: nobody asks who has the newest */
                 :: else -> offered = offer
                 fi }
         :: atomic { confirm && !hung_up -> confirm = false; granted = offered; listed = true };
@@ -166,10 +168,11 @@ active proctype owner()
 attach:
     attach_want = current + 1;
     if
-    :: atomic { offered != 0 && current != offered && !confirm -> got = offered }
+    :: atomic { offered != 0 && current != offered && !confirm -> got = offered;
+            note = false } /* receive_answer(): what came before REGION is old */
     :: atomic { unchanged -> unchanged = false }; /* unreached: news of a region comes before the region */
-        assert(current != 0 && hot_state[current] != SUPERSEDED);
-        goto rest
+        assert(current != 0 && hot_state[current] != SUPERSEDED); /* unreached: as above */
+        goto rest /* unreached: as above */
     :: HUNG_UP -> goto leave
     fi;
     /* mapped; it has a generation, if the region before had one */
@@ -254,6 +257,7 @@ again:
 
 /* The owner learns: of a new region, of a close, of a death. */
 ltl learns {
-    [] ((publisher_done && !hung_up) -> <> (owner_state == AT_REST && current == offer && hot_state[current] == LIVE || killed)) &&
+    [] ((publisher_done && !hung_up) ->
+        <> (owner_state == AT_REST && current == offer && hot_state[current] == LIVE || killed)) &&
     [] (HUNG_UP -> <> (owner_state == CLOSED || owner_state == GONE || owner_state == ALONE))
 }

@@ -12,8 +12,8 @@
  * wakes anybody of those who sleep. Slots, leases, other sessions, hostile words.
  *
  * Shown: all sleepers of a session, and its event loop, see the last publication or that the publisher has died at
- * whatever step; at most one doorbell is under way; an abort ends every wait that began before it, even if it is over at
- * once.
+ * whatever step; at most one doorbell is under way; an abort ends every wait that began before it, even if it is
+ * over at once.
  *
  * run: -DSLEEPERS=2 -DLAST=2
  * run: -DSLEEPERS=2 -DLAST=2 -DKILLED
@@ -25,7 +25,7 @@
  * long: -DSLEEPERS=3 -DLAST=1
  * long: -DSLEEPERS=2 -DLAST=4 -DKILLED
  * long: -DSLEEPERS=2 -DLAST=2 -DKILLED -DNEWS
- * long: -DSLEEPERS=1 -DLAST=2 -DEVENT_LOOP -DKILLED
+ * long: -DSLEEPERS=1 -DLAST=1 -DEVENT_LOOP -DKILLED
  * long: -DSLEEPERS=3 -DLAST=0 -DABORT
  * long: -DLAST=5 -DEVENT_LOOP -DKILLED
  * long: -DSLEEPERS=2 -DLAST=1 -DKILLED -DNEWS all_end
