@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From connecting to READY, and on to larger regions. Stands for:
- *   control/client_linux.c, shake_hands(), netipc_client_attach(), netipc_client_confirm(), netipc_client_look();
- *   publish/subscriber.c, bring_up_to_date(), attach(), map_and_confirm();
- *   control/session.c; control/server_linux.c, on_event(), on_wake(), on_time(), end_session(), sweep(), close;
- *   control/admission_linux.c, admit(); shm/session_page.c; shm/session_table.c, insert, remove, grant, quiet, scan;
+ *   control/dial_linux.c; control/subscription_linux.c, attaching, confirming, looking;
+ *   publish/refresh.c, bring_up_to_date(), attach(), map_and_confirm(), adopt();
+ *   control/admission_linux.c, admit(); control/region_offer.c; control/session.c, answers, deadlines and the end;
+ *   control/service_linux.c, on_wake(), replace_offer(), sweep(), free_session(), close;
+ *   shm/session_page.c; shm/session_table.c, insert, remove, grant, quiet, scan;
  *   publish/publisher.c, supersede() and netipc_publisher_close().
  *
  * Left out: memory orders (tests/models), what is in the messages, regions that are too large, requests. Two
@@ -23,8 +24,9 @@
  * run: -DENTRIES=1 -DQUOTA=1 -DREGIONS=2 -DKILLS -DONE
  * run: -DENTRIES=1 -DQUOTA=1 -DREGIONS=2 -DPUBLISHER_KILLED -DPATIENT -DONE
  * run: -DENTRIES=1 -DQUOTA=1 -DREGIONS=3 -DPATIENT -DONE
- * run: -DENTRIES=2 -DQUOTA=1 -DREGIONS=1 -DHOSTILE
+ * run: -DENTRIES=1 -DQUOTA=1 -DREGIONS=1 -DHOSTILE -DPATIENT
  * long: -DENTRIES=1 -DQUOTA=1 -DREGIONS=1 -DKILLS
+ * long: -DENTRIES=2 -DQUOTA=1 -DREGIONS=1 -DHOSTILE
  * long: -DENTRIES=2 -DQUOTA=1 -DREGIONS=2 -DPATIENT
  * long: -DENTRIES=1 -DQUOTA=1 -DREGIONS=2 -DPUBLISHER_KILLED -DONE
  * long: -DENTRIES=1 -DQUOTA=1 -DREGIONS=3 -DKILLS -DONE
@@ -72,7 +74,7 @@ hidden byte each, sum;
 #define LISTENS(s) (state[s] != NONE && state[s] != ENDED && state[s] != FREED)
 #define UNDER_WAY(s) (descriptors_sent[s] && !up_closed[s] && len(down[s]) > 0)
 
-/* --- control/server_linux.c and session.c. Inlines with a step each that somebody else can see. --- */
+/* --- control/session.c, region_offer.c, service_linux.c. Inlines with a step each that somebody else can see. --- */
 
 inline end_session()
 {
@@ -330,7 +332,7 @@ active proctype publishing()
 #endif
         fi;
         stopping = true;
-        /* netipc_server_close(): pthread_join(), free_sessions() */
+        /* closing the service joins the thread, then ends the sessions */
         joined == SESSIONS;
         do
         :: at < SESSIONS ->

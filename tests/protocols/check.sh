@@ -10,7 +10,7 @@
 set -euo pipefail
 export LC_ALL=C
 memory_mb=2000
-depth=2000000
+depth=200000
 
 model=$(realpath "$1")
 mutant=${2:-}

@@ -2,8 +2,8 @@
 /*
  * Who owns a name, and who notices whose death. Stands for:
  *   control/endpoint_linux.c, lock(), unlock(), probe(), reclaim(), bind_and_listen(), netipc_endpoint_close();
- *   control/peer_linux.c, netipc_peer_identify(); control/client_linux.c, await() and netipc_client_look();
- *   control/server_linux.c, on_event() for hang-ups and pidfds.
+ *   control/peer_linux.c, netipc_peer_identify(); control/subscription_linux.c, await(), looking, explain_hang_up();
+ *   control/session.c and service_linux.c, hang-ups and pidfds.
  *
  * -DSTARTERS=n: so many processes start to serve one name, serve and close, each killed at any step or forked at any
  * step, and the child keeps open what its parent had open, for as long as it likes. Without it: one publisher and
@@ -278,16 +278,17 @@ mtype told = UNTOLD;
 /* A process that dies closes its descriptors some time before its pidfd tells. */
 active proctype publisher()
 {
+    bool ends;
     if
     :: children[0] = true
+    :: ends = true /* for a reason of its own, some time */
     :: skip
     fi;
     {
-        do
-        :: (subscriber_hung_up && !children[1]) || subscriber_dead ->
-            session_ended = true; break /* EPOLLHUP, or its pidfd */
-        :: session_ended = true; break                                                            /* a deadline */
-        od;
+        if
+        :: (subscriber_hung_up && !children[1]) || subscriber_dead -> session_ended = true /* EPOLLHUP, or its pidfd */
+        :: ends -> session_ended = true
+        fi;
         publisher_hung_up = true /* shutdown() works for children too */
     } unless {
         publisher_dying ->
@@ -301,21 +302,23 @@ active proctype publisher()
 
 active proctype subscriber()
 {
+    bool leaves;
     if
     :: children[1] = true
+    :: leaves = true
     :: skip
     fi;
     {
-        do
+        if
         :: publisher_hung_up ->
             /* explain_hang_up() */
             if
-            :: publisher_dead -> told = GONE; break
-            :: !publisher_dying -> told = DISCONNECTED; break
+            :: publisher_dead -> told = GONE
+            :: !publisher_dying -> told = DISCONNECTED
             fi
-        :: publisher_dead -> told = GONE; break
-        :: told = LEFT; break
-        od;
+        :: publisher_dead -> told = GONE
+        :: leaves -> told = LEFT
+        fi;
         subscriber_hung_up = true /* shutdown() */
     } unless {
         subscriber_dying ->

@@ -4,7 +4,7 @@
  *   shm/ring_publisher.c, netipc_ring_publish() (P1 to P4) and claim_and_wake() (P5 to P9);
  *   shm/ring_reader.c, netipc_ring_acquire() (L1 to L4), netipc_ring_still() (L5), netipc_ring_release() (L6);
  *   shm/session_table.c, scan and rescan (S1 to S5), insert, remove, grant, quiet;
- *   control/session.c, grantable(); control/server_linux.c, end_session() and free_session().
+ *   control/region_offer.c, grantable(); control/session.c, the end; control/service_linux.c, free_session().
  *
  * Left out: memory orders and copying readers (tests/models), slot headers, wake-ups. A session has one lease word
  * and is granted one or none; a reader holds one view at a time and, when its session has ended, asks for another
@@ -22,7 +22,6 @@
  * run: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=1 -DMORE=2
  * run: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=2 -DMORE=1
  * long: -DREADERS=2 -DHOSTILE=0 -DSLOTS=3 -DQUOTA=1 -DMORE=2
- * long: -DREADERS=2 -DHOSTILE=0 -DSLOTS=4 -DQUOTA=2 -DMORE=1
  * long: -DREADERS=1 -DHOSTILE=1 -DSLOTS=4 -DQUOTA=2 -DMORE=2
  */
 #define SESSIONS (READERS + HOSTILE)
@@ -226,7 +225,7 @@ end_waiting:
         listed[me] = true; /* I1 */
         state[me] = OPEN   /* READY */
     :: state[me] == OPEN ->
-        /* netipc_server_end_session() */
+        /* netipc_session_end() */
         d_step { listed[me] = false; state[me] = ENDED; may_change[me] = true } /* R1 */
     :: state[me] == ENDED && scan == 0 ->
         /* sweep(): R3, then free_session() */

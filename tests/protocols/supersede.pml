@@ -2,9 +2,9 @@
 /*
  * Growth, as a subscriber sees it. Stands for:
  *   publish/publisher.c, supersede(), netipc_publish(), netipc_publisher_close();
- *   publish/subscriber.c, netipc_subscriber_look(), bring_up_to_date(), attach(), adopt(), end_session();
+ *   publish/refresh.c, netipc_subscriber_look(), bring_up_to_date(), attach(), adopt(), end_session();
  *   publish/reader.c, acquire(), netipc_reader_release(); publish/sleep.c, standing_state(), explain_change();
- *   control/server_linux.c, replace_offer(), on_wake(); control/session.c, on_attach(), on_attached(),
+ *   control/service_linux.c, replace_offer(), on_wake(); control/region_offer.c, on_attach(), on_attached(),
  *   tell_superseded().
  *
  * Left out: memory orders and hazard pointers (tests/models); connecting, descriptors, full sockets, time
