@@ -38,6 +38,7 @@
 
 byte latest;              /* the hot word: a generation */
 byte wake, doorbell;      /* the session's line */
+byte passed_on;           /* the process's own */
 byte news, aborts, others;
 bool asleep[THREADS];     /* the futex's queue */
 bool killed;              /* the publisher */
@@ -122,7 +123,8 @@ active proctype killer()
 #if SLEEPERS > 0
 active [SLEEPERS] proctype sleeper()
 {
-    byte me, expected, seen, expected_news, at_first;
+    byte me, expected, seen, turn, expected_news, at_first;
+    bool first;
     atomic { me = begun; begun++ }
     at_first = aborts;
     if
@@ -160,8 +162,14 @@ round:
     :: !asleep[me] -> break
     :: asleep[me] && killed -> asleep[me] = false /* the grace */
     od;
+    /* pass_on(): whoever is up, once a round */
     if
-    :: wake != expected && others > 1 -> wake_all()
+    :: others > 1 ->
+        atomic { turn = wake - wake % 2; first = passed_on != turn; passed_on = turn };
+        if
+        :: first -> wake_all()
+        :: else
+        fi
     :: else
     fi;
     if
