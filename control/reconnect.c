@@ -11,10 +11,9 @@ void netipc_reconnect_succeeded(struct netipc_reconnect *reconnect)
 
 static uint64_t doubled(uint64_t first, uint32_t times, uint64_t most)
 {
-    uint64_t wait = first < most ? first : most;
-    while (times-- > 0 && wait < most)
-        wait = wait > most / 2 ? most : wait * 2;
-    return wait;
+    if (first == 0 || first >= most)
+        return first < most ? first : most;
+    return times >= 64 || first > most >> times ? most : first << times;
 }
 
 /* Between half of it and all of it, so that many clients of one server do not come back together. */
