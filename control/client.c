@@ -191,8 +191,25 @@ static void lose_session(netipc_client *client, netipc_status why)
     end_session(client, why);
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What a server grants beyond what was asked for is of no use, and must not cost memory. */
+static void cut_to_wish(netipc_client *client)
+{
+    const struct netipc_hello *hello = &client->dial.hello;
+    struct netipc_hello_ack *ack = &client->dial.ack;
+    ack->max_request_payload_bytes = smaller(ack->max_request_payload_bytes, hello->max_request_payload_bytes);
+    ack->max_request_batch_items = smaller(ack->max_request_batch_items, hello->max_request_batch_items);
+    ack->max_response_payload_bytes = smaller(ack->max_response_payload_bytes, client->max_response_payload);
+    ack->max_response_batch_items = smaller(ack->max_response_batch_items, hello->max_response_batch_items);
+}
+
 static netipc_status open_channel(netipc_client *client)
 {
+    cut_to_wish(client);
     const struct netipc_hello_ack *ack = &client->dial.ack;
     if (ack->packet_size > client->scratch_size) {
         unsigned char *larger = malloc(ack->packet_size);
@@ -202,17 +219,16 @@ static netipc_status open_channel(netipc_client *client)
         client->scratch = larger;
         client->scratch_size = ack->packet_size;
     }
-    uint32_t limit = ack->max_response_payload_bytes < client->max_response_payload ? ack->max_response_payload_bytes
-                                                                                    : client->max_response_payload;
-    netipc_channel_init(&client->channel, client->dial.socket, ack->packet_size, limit,
+    netipc_channel_init(&client->channel, client->dial.socket, ack->packet_size, ack->max_response_payload_bytes,
                         netipc_channel_queue_for(ack->max_request_payload_bytes, ack->packet_size));
     client->next_id = 1;
     netipc_store(&client->info.server_pid, client->dial.peer.pid, relaxed);
     netipc_store(&client->info.session, ack->session_id, relaxed);
     netipc_store(&client->info.packet_size, ack->packet_size, relaxed);
     netipc_store(&client->info.max_request_payload, ack->max_request_payload_bytes, relaxed);
-    netipc_store(&client->info.max_response_payload, limit, relaxed);
-    netipc_store(&client->info.max_batch_items, ack->max_request_batch_items, relaxed);
+    netipc_store(&client->info.max_response_payload, ack->max_response_payload_bytes, relaxed);
+    netipc_store(&client->info.max_batch_items, smaller(ack->max_request_batch_items, ack->max_response_batch_items),
+                 relaxed);
     netipc_count(&client->info.sessions, 1);
     set_state(client, NETIPC_CLIENT_READY);
     return NETIPC_OK;
@@ -350,10 +366,10 @@ static bool ask_for_more(netipc_client *client)
     return true;
 }
 
-/* Whether a failed exchange has left a session that can be used again. */
-static bool survives(netipc_status failure)
+/* Whether an exchange that ended so has left a session that can be used again. */
+static bool survives(const netipc_client *client, netipc_status status)
 {
-    return failure == NETIPC_UNSUPPORTED || failure == NETIPC_OK;
+    return (status == NETIPC_UNSUPPORTED || status == NETIPC_OK) && !netipc_channel_waits(&client->channel);
 }
 
 static netipc_status call(netipc_client *client, netipc_client_request *request, uint64_t deadline_ns)
@@ -363,11 +379,12 @@ static netipc_status call(netipc_client *client, netipc_client_request *request,
         uint64_t id = client->next_id;
         netipc_status status = netipc_client_exchange(client, request, deadline_ns);
         bool sent = client->next_id != id;
-        if (survives(status) || !sent)
+        if (survives(client, status) || !sent)
             return status;
         bool more = status == NETIPC_LIMIT_EXCEEDED && ask_for_more(client);
-        bool again = (status == NETIPC_GONE || status == NETIPC_DISCONNECTED) && !resent;
-        if (again)
+        bool lost = status == NETIPC_GONE || status == NETIPC_DISCONNECTED;
+        bool again = lost && !resent;
+        if (lost)
             lose_session(client, status);
         else
             end_session(client, status);

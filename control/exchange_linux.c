@@ -61,8 +61,9 @@ static netipc_status check_agreed(const struct netipc_client *client, const neti
     return NETIPC_OK;
 }
 
+/* *closed: the server takes no more. */
 static netipc_status send_request(struct netipc_client *client, const netipc_client_request *request,
-                                  struct netipc_envelope *envelope)
+                                  struct netipc_envelope *envelope, bool *closed)
 {
     *envelope = (struct netipc_envelope){
         .magic = NETIPC_WIRE_MAGIC,
@@ -80,12 +81,21 @@ static netipc_status send_request(struct netipc_client *client, const netipc_cli
         netipc_count(&client->info.bytes_out, (int64_t)request->length);
         return NETIPC_OK;
     case NETIPC_CHANNEL_CLOSED:
-        return broken(client);
+        *closed = true;
+        return NETIPC_OK;
     case NETIPC_CHANNEL_FAILED:
         return netipc_fail_errno(errno, "send to the server of %s", client->service);
     default:
         return netipc_fail(NETIPC_NO_MEMORY, "no memory for a request of %zu bytes", request->length);
     }
+}
+
+static netipc_status send_rest(struct netipc_client *client, bool *closed)
+{
+    enum netipc_channel_result result = netipc_channel_flush(&client->channel);
+    *closed = result == NETIPC_CHANNEL_CLOSED;
+    return result == NETIPC_CHANNEL_FAILED ? netipc_fail_errno(errno, "send to the server of %s", client->service)
+                                           : NETIPC_OK;
 }
 
 /* --- the answer --- */
@@ -100,8 +110,9 @@ static netipc_status status_of(const struct netipc_client *client, uint16_t tran
     case NETIPC_TRANSPORT_UNSUPPORTED:
         return netipc_fail(NETIPC_UNSUPPORTED, "the server of %s does not have this method", client->service);
     case NETIPC_TRANSPORT_LIMIT_EXCEEDED:
-        return netipc_fail(NETIPC_LIMIT_EXCEEDED, "the answer of %s is larger than the %u bytes agreed on",
-                           client->service, client->dial.ack.max_response_payload_bytes);
+        return netipc_fail(NETIPC_LIMIT_EXCEEDED,
+                           "the answer of %s is larger than the %u bytes agreed on; %u are accepted at most",
+                           client->service, client->dial.ack.max_response_payload_bytes, client->max_response_payload);
     case NETIPC_TRANSPORT_INTERNAL_ERROR:
         return netipc_fail(NETIPC_REQUEST_FAILED, "the server of %s could not carry out the request", client->service);
     default:
@@ -129,6 +140,8 @@ static netipc_status take_answer(struct netipc_client *client, const struct neti
     if (sent->flags == NETIPC_ENVELOPE_BATCH &&
         netipc_batch_decode(payload, got->payload_len, got->item_count, &items) != NETIPC_OK)
         return netipc_fail_within(NETIPC_PROTOCOL, "the answer's directory");
+    if (netipc_channel_waits(&client->channel))
+        return netipc_fail(NETIPC_PROTOCOL, "an answer to a request of which not all was sent");
     request->answer = payload;
     request->answer_length = got->payload_len;
     netipc_count(&client->info.bytes_in, got->payload_len);
@@ -147,8 +160,9 @@ static netipc_status receive_answer(struct netipc_client *client, const struct n
     case NETIPC_CHANNEL_CLOSED:
         return broken(client);
     case NETIPC_CHANNEL_LARGE:
-        return netipc_fail(NETIPC_LIMIT_EXCEEDED, "an answer of %u bytes, %u are accepted",
-                           client->channel.joiner.envelope.payload_len, client->channel.joiner.payload_limit);
+        return netipc_fail(NETIPC_LIMIT_EXCEEDED, "an answer of %u bytes, %u were agreed on; %u are accepted at most",
+                           client->channel.joiner.envelope.payload_len, client->dial.ack.max_response_payload_bytes,
+                           client->max_response_payload);
     case NETIPC_CHANNEL_NO_MEMORY:
         return netipc_fail(NETIPC_NO_MEMORY, "no memory for an answer of %u bytes",
                            client->channel.joiner.envelope.payload_len);
@@ -162,21 +176,25 @@ static netipc_status receive_answer(struct netipc_client *client, const struct n
 netipc_status netipc_client_exchange(struct netipc_client *client, netipc_client_request *request, uint64_t deadline_ns)
 {
     struct netipc_envelope envelope;
+    bool closed = false;
     netipc_status status = check_agreed(client, request);
     if (status == NETIPC_OK)
-        status = send_request(client, request, &envelope);
+        status = send_request(client, request, &envelope, &closed);
     if (status != NETIPC_OK)
         return status;
-    for (;;) {
-        status = await(client, deadline_ns);
-        if (status == NETIPC_OK && netipc_channel_flush(&client->channel) == NETIPC_CHANNEL_FAILED)
-            status = netipc_fail_errno(errno, "send to the server of %s", client->service);
-        /* That it has closed is told by what it sent before. */
+    do {
+        if (!closed) {
+            status = await(client, deadline_ns);
+            if (status == NETIPC_OK)
+                status = send_rest(client, &closed);
+        }
+        /* A server that has closed may have said why before, and says nothing more. */
         if (status == NETIPC_OK)
             status = receive_answer(client, &envelope, request);
-        if (status != NETIPC_WOULD_BLOCK)
-            return status;
-    }
+        if (status == NETIPC_WOULD_BLOCK && closed)
+            status = broken(client);
+    } while (status == NETIPC_WOULD_BLOCK);
+    return status;
 }
 
 netipc_status netipc_client_look(struct netipc_client *client)

@@ -43,6 +43,7 @@ static void make_bad(struct scene *scene, const struct bad *bad)
     assert_null(request.answer);
     netipc_client_info info = client_info(client);
     assert_int_equal(info.resends, bad->resends);
+    assert_int_equal(info.breaks, bad->status == NETIPC_DISCONNECTED ? 2 : bad->resends);
     assert_int_equal(info.last_error, bad->status);
     assert_int_equal(info.calls, 1);
     assert_int_equal(info.failures, 1);
@@ -637,6 +638,7 @@ static void stop_listening(struct play *play)
 {
     if (!begin(play))
         return;
+    pause_ms(50); /* meanwhile the rest of the request waits in the client's queue */
     shutdown(play->connection, SHUT_RD);
     while (!atomic_load(&play->over))
         pause_ms(1);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -82,6 +83,7 @@ void play_open(struct play *play, const struct scene *scene, int backlog)
     snprintf(address.sun_path, sizeof address.sun_path, "%s", scene->socket_path);
     unlink(scene->socket_path);
     play->connection = -1;
+    play->bell = eventfd(0, EFD_CLOEXEC);
     play->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     assert_true(play->listener >= 0);
     assert_int_equal(bind(play->listener, (struct sockaddr *)&address, sizeof address), 0);
@@ -92,6 +94,7 @@ void play_close(struct play *play)
 {
     play_hang_up(play);
     close(play->listener);
+    close(play->bell);
 }
 
 static void *run_part(void *context)
@@ -105,23 +108,25 @@ void play_begin(struct play *play, void (*part)(struct play *play), const void *
 {
     play->part = part;
     play->context = context;
-    atomic_store(&play->over, false);
+    uint64_t rung;
+    if (atomic_exchange(&play->over, false))
+        assert_int_equal(read(play->bell, &rung, sizeof rung), sizeof rung);
     assert_int_equal(pthread_create(&play->thread, NULL, run_part, play), 0);
 }
 
 void play_end(struct play *play)
 {
+    const uint64_t one = 1;
     atomic_store(&play->over, true);
+    assert_int_equal(write(play->bell, &one, sizeof one), sizeof one);
     pthread_join(play->thread, NULL);
 }
 
+/* What came before it was over is still there to be read. */
 static bool await_readable(struct play *play, int fd)
 {
-    struct pollfd polled = {.fd = fd, .events = POLLIN};
-    while (!atomic_load(&play->over) || poll(&polled, 1, 0) > 0)
-        if (poll(&polled, 1, 5) > 0)
-            return true;
-    return false;
+    struct pollfd polled[] = {{.fd = fd, .events = POLLIN}, {.fd = play->bell, .events = POLLIN}};
+    return poll(polled, 2, -1) > 0 && polled[0].revents != 0;
 }
 
 void play_hang_up(struct play *play)

@@ -43,6 +43,7 @@ netipc_status call_increment(netipc_client *client, uint64_t value);
 
 struct play {
     int listener, connection; /* -1: none */
+    int bell;                 /* readable once it is over */
     struct netipc_hello hello;
     struct netipc_envelope request; /* the last one that came in one packet */
     unsigned char got[1 << 16];     /* the last packet */
