@@ -276,16 +276,25 @@ static void note_failure(netipc_client *client, netipc_status failure)
     netipc_store(&client->info.last_error, failure, relaxed);
 }
 
+static netipc_status dial(netipc_client *client, uint64_t deadline_ns)
+{
+    netipc_status status;
+    do { /* again, when what ended it was fired late by an abort that is over */
+        netipc_cancel_clear(client->cancel);
+        if (aborted(client))
+            return fail_aborted();
+        status = netipc_dial_until(&client->dial, client->cancel, deadline_ns);
+    } while (status == NETIPC_ABORTED && !aborted(client));
+    return status;
+}
+
 /* One attempt. deadline_ns: of the call that it is for. */
 static netipc_status connect_once(netipc_client *client, uint64_t deadline_ns)
 {
-    netipc_cancel_clear(client->cancel); /* a resume may have left behind what the abort before it fired */
-    if (aborted(client))
-        return fail_aborted();
     uint64_t own = netipc_add_saturating(netipc_os_monotonic_ns(), client->connect_timeout_ns);
     set_state(client, NETIPC_CLIENT_CONNECTING);
     netipc_count(&client->info.connects, 1);
-    netipc_status status = netipc_dial_until(&client->dial, client->cancel, own < deadline_ns ? own : deadline_ns);
+    netipc_status status = dial(client, own < deadline_ns ? own : deadline_ns);
     if (status == NETIPC_OK)
         status = open_channel(client);
     if (status == NETIPC_OK) {
