@@ -28,6 +28,7 @@ struct command {
     unsigned taken;      /* OPTIONS_… */
     struct options defaults;
     bool (*check)(const struct options *options);   /* may be NULL. False, and a notice: they do not fit together */
+    const char *first, *others;                     /* who runs on which CPU; NULL: publisher, subscribers */
     bool calibrates;                                /* it is calibration itself: none before and after */
     bool (*measure)(struct experiment *experiment); /* false: notice and failure have been given */
     void (*summarize)(const struct experiment *experiment, struct json_object *document); /* for a person */
@@ -37,6 +38,7 @@ extern const struct command command_calibrate;
 extern const struct command command_publish;
 extern const struct command command_read;
 extern const struct command command_latency;
+extern const struct command command_rpc;
 
 /* Does all of a sub-command; gives the program's exit status. */
 int experiment_run(const struct command *command, const struct options *options);

@@ -32,9 +32,11 @@ static bool pick_cpus(struct experiment *experiment)
         good = cpus_pick(experiment->options.relation, &experiment->cpus);
     }
     if (good && !experiment->options.quiet)
-        notice("publisher on CPU %u, %s on CPU %u: they %s", experiment->cpus.numbers[0],
-               experiment->cpus.count > 2 ? "first subscriber" : "subscribers", experiment->cpus.numbers[1],
-               experiment->cpus.how);
+        notice("%s on CPU %u, %s%s on CPU %u: they %s",
+               experiment->command->first != NULL ? experiment->command->first : "publisher",
+               experiment->cpus.numbers[0], experiment->cpus.count > 2 ? "first of the " : "",
+               experiment->command->others != NULL ? experiment->command->others : "subscribers",
+               experiment->cpus.numbers[1], experiment->cpus.how);
     return good;
 }
 
@@ -42,12 +44,18 @@ static void start_params(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
     unsigned taken = experiment->command->taken;
-    if (taken & OPTIONS_SIZE)
+    if (taken & (OPTIONS_SIZE | OPTIONS_ITEM_SIZE))
         document_count(experiment->params, "size", options->size);
     if (taken & OPTIONS_SESSIONS)
         document_count(experiment->params, "sessions", options->sessions);
     if (taken & OPTIONS_READERS)
         document_count(experiment->params, "readers", options->readers);
+    if (taken & OPTIONS_CLIENTS)
+        document_count(experiment->params, "clients", options->clients);
+    if (taken & OPTIONS_WORKERS)
+        document_count(experiment->params, "workers", options->workers);
+    if (taken & OPTIONS_BATCH)
+        document_count(experiment->params, "batch", options->batch);
     if (taken & OPTIONS_HZ)
         document_number(experiment->params, "hz", options->hz);
     if (taken & OPTIONS_DURATION)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_calibrate, &command_publish, &command_read, &command_latency};
+static const struct command *const commands[] = {&command_calibrate, &command_publish, &command_read, &command_latency,
+                                                 &command_rpc};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

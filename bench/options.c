@@ -7,12 +7,17 @@
 #include "bench/series.h"
 
 #include <getopt.h>
+#include <netipc/server.h>
 #include <netipc/subscriber.h>
 #include <stdio.h>
 #include <string.h>
 
 enum code {
     CODE_SIZE = 256,
+    CODE_ITEM_SIZE,
+    CODE_CLIENTS,
+    CODE_WORKERS,
+    CODE_BATCH,
     CODE_SESSIONS,
     CODE_READERS,
     CODE_HZ,
@@ -28,6 +33,7 @@ enum code {
     CODE_HELP
 };
 
+enum { ITEM_SIZE_LEAST = 8, ITEM_SIZE_MOST = 64 << 10, CLIENTS_MOST = 256, BATCH_MOST = 1024 };
 enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
 
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
@@ -41,6 +47,16 @@ struct entry {
 
 static const struct entry entries[] = {
     {{"size", required_argument, NULL, CODE_SIZE}, OPTIONS_SIZE, "N", "bytes of a snapshot, from 32 to 64M"},
+    {{"size", required_argument, NULL, CODE_ITEM_SIZE},
+     OPTIONS_ITEM_SIZE,
+     "N",
+     "bytes of an item of a request, and of its answer, from 8 to 64k"},
+    {{"clients", required_argument, NULL, CODE_CLIENTS}, OPTIONS_CLIENTS, "N", "client processes, from 1 to 256"},
+    {{"workers", required_argument, NULL, CODE_WORKERS},
+     OPTIONS_WORKERS,
+     "N",
+     "threads of the server that run handlers, at most 64; 0: its event loop does"},
+    {{"batch", required_argument, NULL, CODE_BATCH}, OPTIONS_BATCH, "N", "items of a request, from 1 to 1024"},
     {{"sessions", required_argument, NULL, CODE_SESSIONS},
      OPTIONS_SESSIONS,
      "N",
@@ -70,7 +86,10 @@ static const struct entry entries[] = {
      OPTIONS_MODE,
      "HOW",
      "copy, lease (acquire and release) or poll (the generation only)"},
-    {{"cpus", required_argument, NULL, CODE_CPUS}, 0, "A,B[,C...]", "the publisher's CPU, and those of subscribers"},
+    {{"cpus", required_argument, NULL, CODE_CPUS},
+     0,
+     "A,B[,C...]",
+     "the CPU of the publisher or server, and those of the others"},
     {{"topology", required_argument, NULL, CODE_TOPOLOGY},
      0,
      "HOW",
@@ -97,6 +116,14 @@ static bool parse_value(int code, const char *text, struct options *options)
     switch (code) {
     case CODE_SIZE:
         return quantity_size(text, PAYLOAD_LEAST, SIZE_MOST, &options->size);
+    case CODE_ITEM_SIZE:
+        return quantity_size(text, ITEM_SIZE_LEAST, ITEM_SIZE_MOST, &options->size);
+    case CODE_CLIENTS:
+        return quantity_number(text, 1, CLIENTS_MOST, &options->clients);
+    case CODE_WORKERS:
+        return quantity_number(text, 0, NETIPC_WORKERS_MAX, &options->workers);
+    case CODE_BATCH:
+        return quantity_number(text, 1, BATCH_MOST, &options->batch);
     case CODE_SESSIONS:
         return quantity_number(text, 0, SESSIONS_MOST, &options->sessions);
     case CODE_READERS:
@@ -148,11 +175,22 @@ static bool wrong(const char *command, const char *before, const char *argument,
     return false;
 }
 
+/* Of two options of one name the one that is taken. */
+static bool is_known(const struct entry *entry, unsigned taken)
+{
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (&entries[i] != entry && (entries[i].taken_as & taken) != 0 &&
+            strcmp(entries[i].option.name, entry->option.name) == 0)
+            return false;
+    return true;
+}
+
 bool options_parse(int count, char **arguments, unsigned taken, struct options *options)
 {
     struct option known[ENTRIES + 1] = {{0}};
-    for (size_t i = 0; i < ENTRIES; i++)
-        known[i] = entries[i].option;
+    for (size_t i = 0, next = 0; i < ENTRIES; i++)
+        if (is_known(&entries[i], taken))
+            known[next++] = entries[i].option;
     opterr = 0;
     optind = 1;
     for (;;) {
@@ -185,7 +223,17 @@ static void describe_default(int code, const struct options *defaults, char *tex
     *text = '\0';
     switch (code) {
     case CODE_SIZE:
+    case CODE_ITEM_SIZE:
         snprintf(text, size, "%llu", (unsigned long long)defaults->size);
+        break;
+    case CODE_CLIENTS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->clients);
+        break;
+    case CODE_WORKERS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->workers);
+        break;
+    case CODE_BATCH:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->batch);
         break;
     case CODE_SESSIONS:
         snprintf(text, size, "%llu", (unsigned long long)defaults->sessions);

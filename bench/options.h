@@ -21,14 +21,21 @@ enum {
     OPTIONS_DURATION = 1u << 4,
     OPTIONS_REPEAT = 1u << 5,
     OPTIONS_WAIT = 1u << 6,
-    OPTIONS_MODE = 1u << 7
+    OPTIONS_MODE = 1u << 7,
+    OPTIONS_ITEM_SIZE = 1u << 8, /* --size, of another range than a snapshot's */
+    OPTIONS_CLIENTS = 1u << 9,
+    OPTIONS_WORKERS = 1u << 10,
+    OPTIONS_BATCH = 1u << 11
 };
 
 /* A sub-command fills in its defaults first. */
 struct options {
-    uint64_t size;     /* bytes of a snapshot */
+    uint64_t size;     /* bytes of a snapshot, or of an item of a request */
     uint64_t sessions; /* attached subscribers */
     uint64_t readers;  /* of these, the ones that read */
+    uint64_t clients;  /* of a server */
+    uint64_t workers;  /* its threads for handlers */
+    uint64_t batch;    /* items of a request */
     double hz;         /* publications a second; 0: none */
     double duration;   /* seconds */
     uint64_t repeat;   /* runs */
