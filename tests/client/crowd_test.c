@@ -161,9 +161,7 @@ static void polite_clients_are_served_beside_a_flooding_and_a_stopped_one(void *
              atomic_load(&server.board->timed_out) < 3 || atomic_load(&crowd->rude) < 1; pause_ms(2))
             assert_true(now_ms() < end);
         assert_true(atomic_load(&server.board->handled) >= 2 * ALL);
-        uint64_t now = resident_bytes(server.pid);
-        if (now > resident + (UINT64_C(2) << 20))
-            fail_msg("%llu bytes, %llu before", (unsigned long long)now, (unsigned long long)resident);
+        assert_false(resident_has_grown(server.pid, resident, UINT64_C(2) << 20));
         kill_and_reap(flooding);
         assert_true(server_sessions_become(&server, 0));
         kill_and_reap(stopped);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/client/stage.h"
 
+#include "tests/publish/scale.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,4 +395,10 @@ uint64_t resident_bytes(pid_t pid)
     assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
     fclose(file);
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+bool resident_has_grown(pid_t pid, uint64_t before, uint64_t by)
+{
+    uint64_t grown = resident_bytes(pid) - before;
+    return SCALED(true, false) && grown > by && grown < UINT64_MAX / 2;
 }

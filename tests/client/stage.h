@@ -116,5 +116,7 @@ bool server_sessions_become(const struct server_process *server, uint64_t sessio
 unsigned char made_byte(uint64_t length, size_t at);
 
 uint64_t resident_bytes(pid_t pid);
+/* By more than so many bytes; never in instrumented builds, which keep freed memory back. */
+bool resident_has_grown(pid_t pid, uint64_t before, uint64_t by);
 
 #endif
