@@ -25,6 +25,9 @@
  * attach_client    flags, then packets until the end.
  *     packet       head, length, kinds of its descriptors, length bytes
  *
+ * rpc_client       packets until the end.
+ *     packet       head, length, length bytes
+ *
  * attach_server    steps until the end: operation and connection (operation + 16 * connection), then
  *                  FUZZ_SERVER_SEND: head, length, kinds of its descriptors, length bytes
  *                  FUZZ_SERVER_SEND_LONG: u16 length, of zeros; FUZZ_SERVER_SCRIBBLE: word, u64; FUZZ_SERVER_SEAL:
@@ -99,6 +102,17 @@ enum {
     FUZZ_PAGE_CAPACITY = 128,
     FUZZ_PAGE_STEPS_MOST = 256,
     FUZZ_PAGE_ARMED_MOST = 16
+};
+
+/* --- rpc_client --- */
+
+enum {                            /* head of a packet */
+       FUZZ_RPC_LAST = 1,         /* the next one waits until the client waits again */
+       FUZZ_RPC_ANSWER = 2,       /* its envelope is made that of an answer to the last request, of this length */
+       FUZZ_RPC_FIRST = 4,        /* the same, but for the length, which is that of the whole answer */
+       FUZZ_RPC_CONTINUATION = 8, /* its header is made one of that answer, of this length */
+       FUZZ_RPC_HANG_UP = 16,     /* behind it */
+       FUZZ_RPC_WIDE = 32         /* 256 bytes more, zeros */
 };
 
 /* --- attach_client, attach_server --- */
