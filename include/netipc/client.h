@@ -72,7 +72,8 @@ typedef struct netipc_client_config {
      * When a refresh connects again. After a failure that another attempt may cure (no server, busy, hung up, timed
      * out) it waits backoff_first_ns × 2ⁿ, up to backoff_most_ns, each with a random half taken off; until then it
      * says what the last attempt said. After one that only a change of configuration can cure (wrong uid or token,
-     * another protocol, an unsafe directory) it waits backoff_most_ns at once.
+     * another protocol, an unsafe directory) it waits backoff_most_ns at once, less such a half. Aborts do not count.
+     * With a backoff_first_ns of 0 there is no wait but that. A call whose session breaks does not wait.
      */
     uint64_t backoff_first_ns; /* default 100 ms */
     uint64_t backoff_most_ns;  /* default 30 s */
@@ -102,9 +103,10 @@ NETIPC_API void netipc_client_close(netipc_client *client);
  * stands it costs one system call.
  *
  * NETIPC_OK: ready. NETIPC_NOT_FOUND, NETIPC_AUTH_FAILED, NETIPC_UNSAFE_DIRECTORY, NETIPC_PERMISSION_DENIED,
- * NETIPC_BUSY, NETIPC_INCOMPATIBLE, NETIPC_UNSUPPORTED, NETIPC_PROTOCOL, NETIPC_TIMED_OUT, NETIPC_GONE,
- * NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS, NETIPC_SYSTEM: what the last attempt said, made now or, during the wait
- * between two, before. NETIPC_ABORTED. NETIPC_FORKED. Blocks for connect_timeout_ns at most.
+ * NETIPC_BUSY (no free session, or the server takes smaller requests only), NETIPC_INCOMPATIBLE, NETIPC_UNSUPPORTED,
+ * NETIPC_PROTOCOL, NETIPC_TIMED_OUT, NETIPC_GONE, NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS, NETIPC_SYSTEM: what the last
+ * attempt said, made now or, during the wait between two, before. NETIPC_ABORTED. NETIPC_FORKED. Blocks for
+ * connect_timeout_ns at most.
  */
 NETIPC_API netipc_status netipc_client_refresh(netipc_client *client);
 
@@ -133,13 +135,18 @@ typedef struct netipc_client_request {
 /*
  * Calls the server and waits for its answer. Not ready: fails at once, with NETIPC_NOT_READY. When the session breaks
  * under the call (the server died, or ended it without an answer), it connects once more and sends the request again:
- * so a request may be carried out twice (at least once). A timeout and an abort are final, and end the session, since
- * the answer might still come.
+ * so a request may be carried out twice (at least once); so it may be when a larger answer is asked for. A timeout and
+ * an abort are final. They end the session, since the answer might still come, as does every failure below but
+ * NETIPC_UNSUPPORTED, NETIPC_INVALID_ARGUMENT and a request above what was agreed on: refresh, then call again.
+ *
+ * Methods from NETIPC_METHOD_OWN on (server.h) tell failures in the answer: each item begins with a uint32_t, its
+ * netipc_status, and four bytes of zeros; what the handler gave is behind them.
  *
  * NETIPC_OK. NETIPC_NOT_READY. NETIPC_TIMED_OUT. NETIPC_ABORTED. NETIPC_LIMIT_EXCEEDED: the request is above what was
  * agreed on (nothing was sent), or the answer above max_response_payload. NETIPC_UNSUPPORTED: the server does not have
  * this method. NETIPC_CORRUPT: the server cannot decode the request. NETIPC_REQUEST_FAILED: it could not carry it out.
- * NETIPC_PROTOCOL: its answer was none. NETIPC_INVALID_ARGUMENT, NETIPC_FORKED, NETIPC_NO_MEMORY, NETIPC_SYSTEM; and
+ * NETIPC_PROTOCOL: its answer was none. NETIPC_DISCONNECTED, NETIPC_GONE: the session broke a second time.
+ * NETIPC_INVALID_ARGUMENT, NETIPC_FORKED, NETIPC_NO_MEMORY, NETIPC_SYSTEM; and
  * what the attempt to connect again said. Blocks for the timeout at most, connecting included.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_client_call(netipc_client *client, netipc_client_request *request);
@@ -167,7 +174,7 @@ typedef struct netipc_client_info {
     uint64_t calls;
     uint64_t answers; /* calls that gave NETIPC_OK */
     uint64_t failures;
-    uint64_t resends; /* requests that were sent a second time */
+    uint64_t resends; /* requests that were sent a second time, since the session broke */
     uint64_t growths; /* times that a larger answer was asked for */
     uint64_t breaker_trips;
     uint64_t bytes_out; /* payload */

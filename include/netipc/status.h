@@ -21,17 +21,17 @@ typedef enum netipc_status {
     NETIPC_WOULD_BLOCK = 5, /* not now; poll and call again */
 
     /* The other side. */
-    NETIPC_NOT_FOUND = 10,    /* no publisher serves this run directory and service */
+    NETIPC_NOT_FOUND = 10,    /* nobody serves this run directory and service */
     NETIPC_DISCONNECTED = 11, /* no session; refresh connects */
-    NETIPC_GONE = 12,         /* the publisher died */
-    NETIPC_CLOSED = 13,       /* the publisher closed */
+    NETIPC_GONE = 12,         /* the publisher or server died */
+    NETIPC_CLOSED = 13,       /* the publisher or server closed */
     NETIPC_SUPERSEDED = 14,   /* the region was replaced; refresh moves to its successor */
 
     NETIPC_NOT_READY = 15,      /* the client is not connected; the call was not tried */
     NETIPC_REQUEST_FAILED = 16, /* the server could not carry out the request */
 
     /* Refused. */
-    NETIPC_ADDRESS_IN_USE = 20,    /* a live publisher holds the endpoint */
+    NETIPC_ADDRESS_IN_USE = 20,    /* a live process holds the endpoint */
     NETIPC_AUTH_FAILED = 21,       /* wrong uid or token */
     NETIPC_BUSY = 22,              /* a limit on sessions is reached */
     NETIPC_INCOMPATIBLE = 23,      /* another layout or protocol version */
