@@ -18,10 +18,11 @@ enum { POLITE = 50, CALLS = 100, ALL = POLITE * CALLS, WRITE_TIMEOUT_MS = 400 };
 
 struct crowd {
     const struct scene *scene;
-    atomic_uint next;           /* place in latencies */
-    atomic_ullong floods, rude; /* requests sent by the flooding one; sessions that it has lost */
-    atomic_bool unread;         /* the one to be stopped has answers that it does not read */
-    uint32_t latencies[ALL];    /* us */
+    atomic_uint next;              /* place in latencies */
+    atomic_ullong floods, rude;    /* requests sent by the flooding one; sessions that it has lost */
+    atomic_uint least_ms, most_ms; /* how long these lasted */
+    atomic_bool unread;            /* the one to be stopped has answers that it does not read */
+    uint32_t latencies[ALL];       /* us */
 };
 
 static uint64_t now_us(void)
@@ -92,8 +93,14 @@ static int be_flooding(void *context)
         int socket = open_rude_session(crowd->scene);
         if (socket < 0)
             return 1;
+        uint64_t start = now_ms();
         flood(socket, &crowd->floods);
         close(socket);
+        unsigned ms = (unsigned)(now_ms() - start);
+        if (atomic_load(&crowd->rude) == 0 || ms < atomic_load(&crowd->least_ms))
+            atomic_store(&crowd->least_ms, ms);
+        if (ms > atomic_load(&crowd->most_ms))
+            atomic_store(&crowd->most_ms, ms);
         atomic_fetch_add(&crowd->rude, 1);
     }
 }
@@ -160,6 +167,8 @@ static void polite_clients_are_served_beside_a_flooding_and_a_stopped_one(void *
         for (uint64_t end = now_ms() + slow_ms(20000);
              atomic_load(&server.board->timed_out) < 3 || atomic_load(&crowd->rude) < 1; pause_ms(2))
             assert_true(now_ms() < end);
+        assert_in_range(atomic_load(&crowd->least_ms), WRITE_TIMEOUT_MS, atomic_load(&crowd->most_ms));
+        assert_in_range(atomic_load(&crowd->most_ms), WRITE_TIMEOUT_MS, slow_ms(4000));
         assert_true(atomic_load(&server.board->handled) >= 2 * ALL);
         assert_false(resident_has_grown(server.pid, resident, UINT64_C(2) << 20));
         kill_and_reap(flooding);
