@@ -93,6 +93,7 @@ static netipc_status turn(struct netipc_server *server, int timeout_ms)
 {
     int count;
     netipc_status status = netipc_event_loop_turn(&server->loop, timeout_ms, &count);
+    netipc_server_free_watches(server, false);
     if (status == NETIPC_OK && server->times_changed)
         look_at_times(server);
     if (netipc_load(&server->draining, acquire) != 0)
@@ -220,6 +221,7 @@ void netipc_server_end(struct netipc_server *server, bool forked)
         server->services = service->next;
         netipc_service_free(service, forked);
     }
+    netipc_server_free_watches(server, true);
     netipc_event_loop_close(&server->loop);
     if (!forked) {
         pthread_mutex_destroy(&server->done_lock);

@@ -135,7 +135,8 @@ struct netipc_server {
     struct netipc_uid_list uids;
     uint32_t directory_mode, socket_mode, loop_kind, workers;
     uint64_t lock_timeout_ns;
-    struct netipc_service *services; /* fixed once it has started */
+    struct netipc_service *services;          /* fixed once it has started */
+    struct netipc_watch *watches, *unwatched; /* the latter to be freed when a turn is over */
 
     struct netipc_event_loop loop;
     struct netipc_source woken, timer;
@@ -222,6 +223,11 @@ void netipc_session_offer_region(struct netipc_peer_session *session);
 void netipc_session_tell_doorbell(struct netipc_peer_session *session);
 void netipc_session_tell_superseded(struct netipc_peer_session *session);
 void netipc_session_tell_closed(struct netipc_peer_session *session);
+
+/* --- watch_linux.c --- */
+
+/* Frees what was unwatched; and, all, what is watched too. */
+void netipc_server_free_watches(struct netipc_server *server, bool all);
 
 /* --- requests.c --- */
 

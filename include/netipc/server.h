@@ -170,6 +170,41 @@ NETIPC_API void netipc_server_close(netipc_server *server);
 NETIPC_API int netipc_server_fd(const netipc_server *server);
 NETIPC_API netipc_status netipc_server_dispatch(netipc_server *server, uint64_t timeout_ns);
 
+/*
+ * Event sources of the user's own, in the server's loop beside its services: timers (timerfd), signals (signalfd),
+ * kernel events (netlink, inotify, pressure stall), pipes, whatever can be polled.
+ */
+typedef struct netipc_watch netipc_watch;
+
+enum {
+    NETIPC_WATCH_READABLE = 1,
+    NETIPC_WATCH_WRITABLE = 2,
+    NETIPC_WATCH_HUNG_UP = 4 /* or in error; told unasked */
+};
+
+/*
+ * Called in the loop's thread, each time that turn of the loop finds fd ready: level-triggered, so what is ready has to
+ * be taken. Must not block. It may call netipc_server_unwatch() for any watch, and netipc_server_watch().
+ */
+typedef void (*netipc_on_event)(void *context, int fd, uint32_t events);
+
+/*
+ * Watches fd, which stays the caller's and open until _unwatch, for events (NETIPC_WATCH_READABLE and _WRITABLE).
+ * NETIPC_OK; NETIPC_INVALID_ARGUMENT (also: a file that cannot be polled, or one that is watched already),
+ * NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS (of the system, for watches), NETIPC_FORKED; *watch is NULL then. Before
+ * _start from the thread that has the server; afterwards in the loop's thread only.
+ */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_server_watch(netipc_server *server, int fd, uint32_t events,
+                                                              netipc_on_event on_event, void *context,
+                                                              netipc_watch **watch);
+
+/* Watches for other events from now on. Errors and thread as above. */
+NETIPC_API netipc_status netipc_server_rewatch(netipc_watch *watch, uint32_t events);
+
+/* No event of this watch comes any more, and it is freed. Thread as above; _close does it for those that are left. NULL
+ * is allowed. */
+NETIPC_API void netipc_server_unwatch(netipc_watch *watch);
+
 typedef struct netipc_service_info {
     uint32_t size;     /* sizeof(netipc_service_info), set by the caller; only so much is written */
     uint32_t sessions; /* now */
