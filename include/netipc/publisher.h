@@ -110,10 +110,10 @@ NETIPC_API void netipc_publisher_close(netipc_publisher *publisher);
  * snapshot, counted from 1 over the life of the publisher.
  *
  * Wait-free but for growth: no lock, no allocation, and no system call but one wake for each
- * subscriber that sleeps. A snapshot larger than a slot moves everybody to a larger region
- * first, which allocates it; then NETIPC_TOO_LARGE, NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS and
- * NETIPC_SYSTEM are possible, and the previous snapshot stays published.
- * NETIPC_WRONG_STATE: between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT.
+ * subscriber that sleeps, and now and then two looks at a clock beside it. A snapshot larger than a slot moves
+ * everybody to a larger region first, which allocates it; then NETIPC_TOO_LARGE, NETIPC_NO_MEMORY,
+ * NETIPC_NO_DESCRIPTORS and NETIPC_SYSTEM are possible, and the previous snapshot stays published. NETIPC_WRONG_STATE:
+ * between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length,
                                                          uint64_t *generation);
