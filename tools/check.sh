@@ -22,7 +22,7 @@ The last line is: N passed, M failed, K skipped
   --no-sanitizers   without the presets asan and tsan
   --foreign ARCH    instead of all that: the tests of the library, built for aarch64, for s390x (big-endian) or for all
                     of these and run by qemu's user emulation, in build-ARCH/
-  --jobs N          compile and test N at a time; default: the number of CPUs
+  --jobs N          compile N at a time, and test twice as many, since many tests wait; default: the number of CPUs
 
 NETIPC_TEST_SLOW=N in the environment multiplies all time limits of the tests, for slow machines.
 Exit status: 0 when something ran and nothing failed; 1 otherwise; 2 for a wrong command line.
@@ -137,7 +137,7 @@ check()
     root=$(ctest --test-dir "$build" -N -L '^root$' | sed -n 's/^ *Test *#[0-9]*: //p' | paste -sd' ')
     rm -f "$work/junit.xml"
     # Results are taken from the file, with all output, since it has the reasons of skips.
-    $runner ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=ignore "${select[@]}" \
+    $runner ctest --test-dir "$build" --parallel $((2 * jobs)) --output-on-failure --no-tests=ignore "${select[@]}" \
         --output-junit "$work/junit.xml" --test-output-size-passed 10000000 --test-output-size-failed 10000000 2>&1 |
         awk -v root=" $root " '
             $0 ~ / Test +#[0-9]+: / { split($0, part, / Test +#[0-9]+: /); split(part[2], word, " ")
