@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/ebpf_plugin/report.h"
 
-#include "tools/ebpf_plugin/utf8.h"
+#include "tools/utf8.h"
 
 #include <inttypes.h>
 #include <json-c/json.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef EBPF_PLUGIN_UTF8_H
-#define EBPF_PLUGIN_UTF8_H
+#ifndef TOOLS_UTF8_H
+#define TOOLS_UTF8_H
 
 #include <stddef.h>
 

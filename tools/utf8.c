@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/ebpf_plugin/utf8.h"
+#include "tools/utf8.h"
 
 #include <string.h>
 
