@@ -6,13 +6,18 @@
 
 #include <stdio.h>
 
+enum { USUAL_REQUEST = 65536 }; /* bytes, the default of clients */
+enum { PAUSE_NS = 2000000, NOTICED_WITHIN_NS = 1000000000 };
+
 static void conclude(struct finding *finding, netipc_status status)
 {
     finding->status = status;
     snprintf(finding->detail, sizeof finding->detail, "%s", status == NETIPC_OK ? "" : netipc_status_detail());
 }
 
-static void look_at_requests(struct finding *finding, const struct options *options, uint64_t deadline_ns)
+/* Shakes hands as a client whose requests have at most so many bytes. */
+static void shake_hands(struct finding *finding, const struct options *options, uint32_t max_request_payload,
+                        uint64_t deadline_ns)
 {
     netipc_client_config config;
     netipc_client *client;
@@ -20,6 +25,7 @@ static void look_at_requests(struct finding *finding, const struct options *opti
     config.run_dir = options->run_dir;
     config.service = finding->service;
     config.token = options->token;
+    config.max_request_payload = max_request_payload;
     config.connect_timeout_ns = left_ns(deadline_ns);
     config.log = options->verbose ? report_event : NULL;
     netipc_status status = netipc_client_open(&config, &client);
@@ -34,6 +40,24 @@ static void look_at_requests(struct finding *finding, const struct options *opti
         netipc_client_status(client, &finding->session);
     }
     netipc_client_close(client);
+}
+
+/*
+ * Busy is told to a client that wants to send larger requests than the server takes, which is no illness; and to one
+ * that comes before the server has noticed that the subscriber, which was here a moment ago, has left.
+ */
+static void look_at_requests(struct finding *finding, const struct options *options, uint64_t deadline_ns)
+{
+    uint64_t noticed_ns = now_ns() + NOTICED_WITHIN_NS;
+    for (;;) {
+        shake_hands(finding, options, USUAL_REQUEST, deadline_ns);
+        if (finding->status == NETIPC_BUSY)
+            shake_hands(finding, options, 1, deadline_ns);
+        uint64_t now = now_ns();
+        if (finding->status != NETIPC_BUSY || now >= noticed_ns || now + PAUSE_NS >= deadline_ns)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
 }
 
 static netipc_status look_at_snapshot(struct finding *finding, netipc_subscriber *subscriber, uint64_t deadline_ns)
@@ -53,8 +77,7 @@ static netipc_status look_at_snapshot(struct finding *finding, netipc_subscriber
     return status;
 }
 
-/* False: it publishes nothing, but answers requests perhaps. */
-static bool look_at_publication(struct finding *finding, const struct options *options, uint64_t deadline_ns)
+static netipc_status look_at_publication(struct finding *finding, const struct options *options, uint64_t deadline_ns)
 {
     netipc_subscriber_config config;
     netipc_subscriber *subscriber;
@@ -78,13 +101,21 @@ static bool look_at_publication(struct finding *finding, const struct options *o
         netipc_subscriber_status(subscriber, &finding->publication);
     }
     netipc_subscriber_close(subscriber);
-    return status != NETIPC_UNSUPPORTED;
+    return status;
 }
 
 void finding_make(struct finding *finding, const struct options *options, const char *service)
 {
     uint64_t deadline_ns = now_ns() + options->timeout_ns;
     *finding = (struct finding){.service = service};
-    if (!look_at_publication(finding, options, deadline_ns))
+    netipc_status status = look_at_publication(finding, options, deadline_ns);
+    if (status == NETIPC_UNSUPPORTED) {
         look_at_requests(finding, options, deadline_ns);
+    } else if (status == NETIPC_BUSY) {
+        /* A server may take smaller requests than even a subscriber offers. */
+        struct finding other = {.service = service};
+        shake_hands(&other, options, 1, deadline_ns);
+        if (other.status == NETIPC_OK)
+            *finding = other;
+    }
 }
