@@ -9,6 +9,7 @@
  *   wrong     serves increment, and is off by one every third time
  *   refusing  … and fails every time
  *   small     … with requests of at most 8 bytes
+ *   modest    … of at most 4096 bytes: more than a subscriber offers, less than a client does
  *   lone      … for one client at a time
  *   subscriber, client   holds a session of somebody else's service
  */
@@ -119,6 +120,8 @@ static void serve(void)
     service.token = token;
     if (is("small"))
         service.max_request_payload = 8;
+    if (is("modest"))
+        service.max_request_payload = 4096;
     if (is("lone"))
         service.max_sessions = 1;
     check(netipc_server_open(&config, &server));
@@ -172,7 +175,7 @@ int main(int argc, char **argv)
         subscribe();
     else if (is("client"))
         be_client();
-    else if (is("wrong") || is("refusing") || is("small") || is("lone"))
+    else if (is("wrong") || is("refusing") || is("small") || is("modest") || is("lone"))
         serve();
     else
         publish();
