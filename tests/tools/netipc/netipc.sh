@@ -78,6 +78,17 @@ crash()
     wait "$1" || true
 }
 
+# freeze PID: until each of its threads has stopped
+freeze()
+{
+    local deadline=$((SECONDS + patience))
+    kill -STOP "$1"
+    until [ -z "$(sed 's/.*) \(.\).*/\1/' "/proc/$1/task/"*/stat | tr -d 'T\n')" ]; do
+        [ $SECONDS -lt $deadline ] || fail "process $1 does not stop"
+        sleep 0.01
+    done
+}
+
 # expect CODE COMMAND…: runs the tool.
 expect()
 {
@@ -244,7 +255,7 @@ test_sick()
     expect_health 41 corrupt
     expect_in "$out" '"text":"the data is corrupt"'
     start "$peer" full "$run" stopped
-    kill -STOP "$started"
+    freeze "$started"
     timeout=200 expect_health 3 stopped
     kill -CONT "$started"
     expect_health 0 stopped
@@ -312,7 +323,7 @@ test_calls()
     start "$peer" client "$run" lone
     expect_calls 22 0 0 --service lone --method increment
     start "$peer" wrong "$run" stopped
-    kill -STOP "$started"
+    freeze "$started"
     timeout=200 expect_calls 3 0 0 --service stopped --method increment --count 100
     kill -CONT "$started"
 }
