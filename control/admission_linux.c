@@ -34,6 +34,7 @@ static void refuse_unheard(struct netipc_service *service, int socket, uint16_t 
     netipc_log_field fields[] = {{"transport_status", NULL, status}};
     netipc_log_event(&service->server->log, NETIPC_LOG_WARNING, "session-refused-unheard", fields, 1);
     send_refusal(service, socket, status);
+    netipc_packet_shut_down(socket);
     close(socket);
 }
 

@@ -38,6 +38,10 @@ enum netipc_packet_result netipc_packet_receive_fds(int socket, void *buffer, si
 /* Asks the kernel to let no descriptors in. Where it cannot, they are closed on receipt. */
 void netipc_packet_refuse_fds(int socket);
 
+/* Before close(): what the peer has sent is thrown away, and it can send no more. Else the kernel would tell it of a
+ * reset ahead of what was sent to it last, which many never read then. */
+void netipc_packet_shut_down(int socket);
+
 /* Whether the peer has received everything that was sent to it. */
 bool netipc_packet_all_received(int socket);
 

@@ -140,6 +140,15 @@ void netipc_packet_refuse_fds(int socket)
     setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
 }
 
+void netipc_packet_shut_down(int socket)
+{
+    enum { PACKETS_MOST = 4096 }; /* far more than a send buffer holds, and no more can come */
+    shutdown(socket, SHUT_RDWR);
+    for (int i = 0; i < PACKETS_MOST; i++)
+        if (recv(socket, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) <= 0)
+            break;
+}
+
 bool netipc_packet_all_received(int socket)
 {
     int queued = 0;

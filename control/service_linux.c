@@ -2,6 +2,7 @@
 /* One service of a server: its endpoint, its sessions, and what becomes of them. */
 #include "control/service.h"
 
+#include "control/packet.h"
 #include "control/server_state.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SWEEP_NS = 1000000, LINGER_NS = 250000000 };
@@ -110,7 +110,7 @@ void netipc_session_end(struct netipc_peer_session *session, const char *reason)
         netipc_count(&service->totals.sessions, -1);
     else
         service->refusing--;
-    shutdown(session->channel.socket, SHUT_RDWR);
+    netipc_packet_shut_down(session->channel.socket);
     if (!descriptors_under_way(session))
         close_socket(session);
     netipc_service_times_changed(service);

@@ -68,6 +68,40 @@ static void a_server_that_never_started_can_be_closed(void **state)
     assert_int_equal(netipc_server_add(NULL, &service), NETIPC_INVALID_ARGUMENT);
 }
 
+/* --- the end --- */
+
+/* A client of the published library takes a reset for the end, and would never see what was sent before. */
+static void answers_come_before_the_end_though_the_server_leaves_requests_unread(void **state)
+{
+    const struct scene *scene = *state;
+    netipc_server *server;
+    netipc_server_config config = rpc_server_config(scene);
+    netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_increment, NULL);
+    struct netipc_hello hello = rpc_hello();
+    struct netipc_hello_ack ack;
+    config.loop = NETIPC_LOOP_CALLER;
+    assert_int_equal(netipc_server_open(&config, &server), NETIPC_OK);
+    assert_int_equal(netipc_server_add(server, &service), NETIPC_OK);
+    assert_int_equal(netipc_server_start(server), NETIPC_OK);
+    int socket = raw_connect(scene);
+    raw_send_hello(socket, &hello);
+    for (unsigned turns = 0; turns < 4; turns++)
+        assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+    assert_int_equal(raw_receive_ack(socket, &ack), NETIPC_TRANSPORT_OK);
+    rpc_ask_number(socket, 1, 1);
+    raw_send_request(socket, NETIPC_METHOD_INCREMENT, 2, 3); /* cannot be decoded: the last that is answered */
+    for (uint64_t id = 3; id < 40; id++)
+        rpc_ask_number(socket, id, id);
+    for (unsigned turns = 0; turns < 4; turns++)
+        assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+    unsigned char packet[256];
+    assert_int_equal(recv(socket, packet, sizeof packet, MSG_DONTWAIT), NETIPC_WIRE_ENVELOPE_SIZE + sizeof(uint64_t));
+    assert_int_equal(recv(socket, packet, sizeof packet, MSG_DONTWAIT), NETIPC_WIRE_ENVELOPE_SIZE);
+    assert_int_equal(recv(socket, packet, sizeof packet, MSG_DONTWAIT), 0);
+    close(socket);
+    netipc_server_close(server);
+}
+
 /* --- several services --- */
 
 enum { SERVICES = 5 };
@@ -361,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         living(services_are_fixed_once_the_server_has_started),
         living(a_server_that_never_started_can_be_closed),
+        living(answers_come_before_the_end_though_the_server_leaves_requests_unread),
         living(several_services_of_one_server_have_methods_limits_and_counters_of_their_own),
         living(a_callers_loop_serves_and_is_told_of_what_workers_have_done),
         living(a_forked_childs_copy_is_dead_and_its_close_leaves_the_parents_service_alone),
