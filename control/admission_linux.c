@@ -109,8 +109,16 @@ static void admit(struct netipc_service *service, int socket)
 void netipc_service_on_listener(struct netipc_source *source, uint32_t events)
 {
     struct netipc_service *service = netipc_source_owner(source, struct netipc_service, listener_source);
+    /* Who has left in this turn gives the place back when it is over, and may be noticed behind this event: whoever
+     * comes to a full service, perhaps the same client again, is looked at in the next turn. */
+    bool waited = service->waited_a_turn;
+    service->waited_a_turn = false;
     (void)events;
     for (int accepts = 0; accepts < ACCEPTS_A_TURN && service->listener_paused_until_ns == 0; accepts++) {
+        if (service->free_count == 0 && service->unidentified < 0 && !waited) {
+            service->waited_a_turn = accepts == 0;
+            return;
+        }
         int socket = service->unidentified;
         service->unidentified = -1;
         if (socket < 0)

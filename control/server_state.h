@@ -103,6 +103,7 @@ struct netipc_service {
     struct netipc_source listener_source;
     bool listening;                    /* the loop knows the endpoint */
     uint64_t listener_paused_until_ns; /* 0: it is polled */
+    bool waited_a_turn;                /* who comes, since the service is full */
     int unidentified;                  /* an accepted peer for whose pidfd there was no descriptor left; -1: none */
 
     struct netipc_peer_session *sessions; /* open ones */

@@ -52,6 +52,43 @@ static void the_session_over_the_limit_is_told_busy_at_once(void **state)
     netipc_server_close(server);
 }
 
+/* However the two events are ordered in a turn of the loop: a client that reconnects must find its own place free. */
+static void who_comes_to_a_full_service_finds_the_place_of_who_has_just_left(void **state)
+{
+    const struct scene *scene = *state;
+    netipc_server *server;
+    netipc_server_config config = rpc_server_config(scene);
+    netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_increment, NULL);
+    struct netipc_hello hello = rpc_hello();
+    struct netipc_hello_ack ack;
+    config.loop = NETIPC_LOOP_CALLER;
+    service.max_sessions = 1;
+    assert_int_equal(netipc_server_open(&config, &server), NETIPC_OK);
+    assert_int_equal(netipc_server_add(server, &service), NETIPC_OK);
+    assert_int_equal(netipc_server_start(server), NETIPC_OK);
+    for (unsigned order = 0; order < 8; order++) {
+        int first = raw_connect(scene), second = -1;
+        raw_send_hello(first, &hello);
+        assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK); /* accepted */
+        for (unsigned turns = 0; turns < order / 2; turns++)
+            assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+        if (order % 2 == 0)
+            close(first);
+        second = raw_connect(scene);
+        raw_send_hello(second, &hello);
+        if (order % 2 == 1)
+            close(first);
+        for (unsigned turns = 0; turns < 8; turns++)
+            assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+        assert_int_equal(raw_receive_ack(second, &ack), NETIPC_TRANSPORT_OK);
+        close(second);
+        for (unsigned turns = 0; turns < 8; turns++)
+            assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+    }
+    assert_int_equal(rpc_info(server).refused_busy, 0);
+    netipc_server_close(server);
+}
+
 static void a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services(void **state)
 {
     const struct scene *scene = *state;
@@ -414,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         limited(the_session_over_the_limit_is_told_busy_at_once),
+        limited(who_comes_to_a_full_service_finds_the_place_of_who_has_just_left),
         limited(a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services),
         limited(a_request_of_the_agreed_length_passes_and_one_byte_more_does_not),
         limited(a_batch_of_the_agreed_items_passes_and_one_item_more_does_not),
