@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { PACKETS_AT_ONCE = 64 }; /* sent, then it is others' turn: who reads as fast as we send must not hold them up */
+
 void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t packet_size, uint32_t payload_limit,
                          size_t queue_size)
 {
@@ -83,7 +85,7 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
     /* The queue is there before the first of several packets is sent: then nothing can go wrong half-way. */
     if (count > 1 && !make_queue(channel))
         return NETIPC_CHANNEL_NO_MEMORY;
-    for (; sent < count && !netipc_channel_waits(channel); sent++) {
+    for (; sent < count && sent < PACKETS_AT_ONCE && !netipc_channel_waits(channel); sent++) {
         struct part part;
         make_part(channel, envelope, payload, sent, &part);
         enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, part.iov, 2);
@@ -114,7 +116,9 @@ enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *cha
 enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
 {
     struct iovec parts[2];
-    while (netipc_transmit_queue_peek(&channel->queue, parts) > 0) {
+    for (unsigned packets = 0; netipc_transmit_queue_peek(&channel->queue, parts) > 0; packets++) {
+        if (packets == PACKETS_AT_ONCE)
+            return NETIPC_CHANNEL_AGAIN;
         enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, parts, 2);
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);

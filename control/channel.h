@@ -44,7 +44,7 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
 enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet,
                                                       size_t length);
 
-/* Sends what waits. DONE: all of it; AGAIN: when the socket is writable. */
+/* Sends what waits, but not without end. DONE: all of it; AGAIN: when the socket is writable, which it may be still. */
 enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel);
 
 static inline bool netipc_channel_waits(const struct netipc_channel *channel)
