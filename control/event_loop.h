@@ -16,7 +16,8 @@
 enum {
     NETIPC_READABLE = 1,
     NETIPC_WRITABLE = 2,
-    NETIPC_HUNG_UP = 4 /* hung up or in error; comes unasked */
+    NETIPC_HUNG_UP = 4, /* hung up or in error; comes unasked */
+    NETIPC_PRIORITY = 8
 };
 
 struct netipc_source {

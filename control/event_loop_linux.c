@@ -13,13 +13,14 @@ enum { EVENTS_A_TURN = 64 };
 
 static uint32_t to_epoll(uint32_t events)
 {
-    return ((events & NETIPC_READABLE) ? EPOLLIN : 0u) | ((events & NETIPC_WRITABLE) ? EPOLLOUT : 0u);
+    return ((events & NETIPC_READABLE) ? EPOLLIN : 0u) | ((events & NETIPC_WRITABLE) ? EPOLLOUT : 0u) |
+           ((events & NETIPC_PRIORITY) ? EPOLLPRI : 0u);
 }
 
 static uint32_t from_epoll(uint32_t events)
 {
     return ((events & EPOLLIN) ? NETIPC_READABLE : 0u) | ((events & EPOLLOUT) ? NETIPC_WRITABLE : 0u) |
-           ((events & (EPOLLHUP | EPOLLERR)) ? NETIPC_HUNG_UP : 0u);
+           ((events & (EPOLLHUP | EPOLLERR)) ? NETIPC_HUNG_UP : 0u) | ((events & EPOLLPRI) ? NETIPC_PRIORITY : 0u);
 }
 
 static bool control(struct netipc_event_loop *loop, int operation, int fd, uint32_t events,

@@ -92,13 +92,23 @@ static void look_at_drain(struct netipc_server *server)
 static netipc_status turn(struct netipc_server *server, int timeout_ms)
 {
     int count;
+    server->turning = true;
     netipc_status status = netipc_event_loop_turn(&server->loop, timeout_ms, &count);
+    server->turning = false;
     netipc_server_free_watches(server, false);
     if (status == NETIPC_OK && server->times_changed)
         look_at_times(server);
     if (netipc_load(&server->draining, acquire) != 0)
         look_at_drain(server);
     return status;
+}
+
+/* Whether this is called by a handler, or for an event, of the loop that it would wait for or run. */
+static netipc_status check_outside(const struct netipc_server *server)
+{
+    if (server->has_thread ? pthread_equal(pthread_self(), server->thread) != 0 : server->turning)
+        return netipc_fail(NETIPC_WRONG_STATE, "the server's event loop itself calls this: leave it to another place");
+    return NETIPC_OK;
 }
 
 static void *run(void *argument)
@@ -256,6 +266,9 @@ netipc_status netipc_server_dispatch(netipc_server *server, uint64_t timeout_ns)
         return status;
     if (server->loop_kind != NETIPC_LOOP_CALLER)
         return netipc_fail(NETIPC_WRONG_STATE, "the library's own thread runs this event loop");
+    status = check_outside(server);
+    if (status != NETIPC_OK)
+        return status;
     uint64_t start = netipc_os_monotonic_ns(), elapsed = 0;
     do {
         uint64_t left_ns = timeout_ns - elapsed;
@@ -298,6 +311,9 @@ netipc_status netipc_server_drain(netipc_server *server, uint64_t timeout_ns)
         return status;
     if (!server->started)
         return netipc_fail(NETIPC_WRONG_STATE, "the server has not started");
+    status = check_outside(server);
+    if (status != NETIPC_OK)
+        return status;
     netipc_store(&server->draining, 1, release);
     netipc_event_loop_wake(&server->loop);
     if (server->has_thread)

@@ -146,7 +146,7 @@ struct netipc_server {
     uint32_t scratch_size;
     struct netipc_answer answer; /* memory for what the loop answers itself */
 
-    bool started, has_thread;
+    bool started, has_thread, turning; /* the last: inside events of a turn */
     netipc_atomic_u32 stopping;
     pthread_t thread;
 

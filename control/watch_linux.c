@@ -18,7 +18,8 @@ struct netipc_watch {
 
 static_assert((int)NETIPC_WATCH_READABLE == (int)NETIPC_READABLE &&
                   (int)NETIPC_WATCH_WRITABLE == (int)NETIPC_WRITABLE &&
-                  (int)NETIPC_WATCH_HUNG_UP == (int)NETIPC_HUNG_UP,
+                  (int)NETIPC_WATCH_HUNG_UP == (int)NETIPC_HUNG_UP &&
+                  (int)NETIPC_WATCH_PRIORITY == (int)NETIPC_PRIORITY,
               "the loop's own events");
 
 static void happened(struct netipc_source *source, uint32_t events)
@@ -30,7 +31,8 @@ static void happened(struct netipc_source *source, uint32_t events)
 
 static netipc_status check_events(uint32_t events)
 {
-    if (events == 0 || (events & ~(uint32_t)(NETIPC_WATCH_READABLE | NETIPC_WATCH_WRITABLE)) != 0)
+    const uint32_t possible = NETIPC_WATCH_READABLE | NETIPC_WATCH_WRITABLE | NETIPC_WATCH_PRIORITY;
+    if (events == 0 || (events & ~possible) != 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "events 0x%x are none of NETIPC_WATCH_", events);
     return NETIPC_OK;
 }

@@ -156,8 +156,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_server_start(netipc_server *ser
 
 /*
  * Takes no new session and no new request, and waits until every request that was taken is answered and its answer has
- * left. NETIPC_OK; NETIPC_TIMED_OUT: some are still there; NETIPC_WRONG_STATE before _start; NETIPC_FORKED. Blocks for
- * timeout_ns at most. There is no way back but _close.
+ * left. NETIPC_OK; NETIPC_TIMED_OUT: some are still there; NETIPC_WRONG_STATE before _start, and in the loop's thread
+ * for handlers and watches; NETIPC_FORKED. Blocks for timeout_ns at most. There is no way back but _close.
  */
 NETIPC_API netipc_status netipc_server_drain(netipc_server *server, uint64_t timeout_ns);
 
@@ -166,7 +166,7 @@ NETIPC_API netipc_status netipc_server_drain(netipc_server *server, uint64_t tim
 NETIPC_API void netipc_server_close(netipc_server *server);
 
 /* With NETIPC_LOOP_CALLER, as netipc_publisher_fd() and netipc_publisher_dispatch(). Before _start nothing is served.
- */
+ * NETIPC_WRONG_STATE for handlers and watches: they run inside of it. */
 NETIPC_API int netipc_server_fd(const netipc_server *server);
 NETIPC_API netipc_status netipc_server_dispatch(netipc_server *server, uint64_t timeout_ns);
 
@@ -179,7 +179,8 @@ typedef struct netipc_watch netipc_watch;
 enum {
     NETIPC_WATCH_READABLE = 1,
     NETIPC_WATCH_WRITABLE = 2,
-    NETIPC_WATCH_HUNG_UP = 4 /* or in error; told unasked */
+    NETIPC_WATCH_HUNG_UP = 4, /* or in error; told unasked */
+    NETIPC_WATCH_PRIORITY = 8 /* POLLPRI: pressure stall triggers, files of cgroups and sysfs, out-of-band data */
 };
 
 /*
@@ -189,8 +190,8 @@ enum {
 typedef void (*netipc_on_event)(void *context, int fd, uint32_t events);
 
 /*
- * Watches fd, which stays the caller's and open until _unwatch, for events (NETIPC_WATCH_READABLE and _WRITABLE).
- * NETIPC_OK; NETIPC_INVALID_ARGUMENT (also: a file that cannot be polled, or one that is watched already),
+ * Watches fd, which stays the caller's and open until _unwatch, for events (NETIPC_WATCH_READABLE, _WRITABLE,
+ * _PRIORITY). NETIPC_OK; NETIPC_INVALID_ARGUMENT (also: a file that cannot be polled, or one that is watched already),
  * NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS (of the system, for watches), NETIPC_FORKED; *watch is NULL then. Before
  * _start from the thread that has the server; afterwards in the loop's thread only.
  */

@@ -2,7 +2,9 @@
 /* Event sources of the user's own in a server's loop. */
 #include "tests/rpc/serve.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -164,6 +166,60 @@ static void a_watch_can_change_what_it_waits_for(void **state)
     close(pair[1]);
 }
 
+/* Pressure stall triggers, cgroup.events and the like tell by POLLPRI alone; so does a byte out of band. */
+static void what_is_urgent_can_be_waited_for_alone(void **state)
+{
+    netipc_server *server = open_server(*state);
+    struct source source;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+        sender = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof address), errno);
+    assert_return_code(listen(listener, 1), errno);
+    assert_return_code(getsockname(listener, (struct sockaddr *)&address, &length), errno);
+    assert_return_code(connect(sender, (struct sockaddr *)&address, sizeof address), errno);
+    watch(server, &source, accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), NETIPC_WATCH_PRIORITY);
+    assert_int_equal(netipc_server_start(server), NETIPC_OK);
+    assert_int_equal(send(sender, "x", 1, 0), 1);
+    assert_int_equal(netipc_server_dispatch(server, 20000000), NETIPC_OK);
+    assert_int_equal(source.told, 0);
+    assert_int_equal(send(sender, "!", 1, MSG_OOB), 1);
+    serve_until_told(server, &source, 1);
+    assert_int_equal(source.events, NETIPC_WATCH_PRIORITY);
+    netipc_server_close(server);
+    close(source.fd);
+    close(sender);
+    close(listener);
+}
+
+static void dispatch_and_drain(void *context, int fd, uint32_t events)
+{
+    netipc_server *server = *(netipc_server **)context;
+    uint64_t value;
+    assert_int_equal(events, NETIPC_WATCH_READABLE);
+    assert_int_equal(read(fd, &value, sizeof value), sizeof value);
+    assert_int_equal(netipc_server_drain(server, UINT64_MAX), NETIPC_WRONG_STATE);
+    assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_WRONG_STATE);
+    *(netipc_server **)context = NULL;
+}
+
+/* It would free what the outer turn still has in its hands. */
+static void the_loop_cannot_be_run_from_inside_itself(void **state)
+{
+    netipc_server *server = open_server(*state), *seen = server;
+    netipc_watch *watch;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_int_equal(netipc_server_watch(server, fd, NETIPC_WATCH_READABLE, dispatch_and_drain, &seen, &watch),
+                     NETIPC_OK);
+    assert_int_equal(netipc_server_start(server), NETIPC_OK);
+    assert_int_equal(netipc_server_dispatch(server, 0), NETIPC_OK);
+    assert_null(seen);
+    assert_int_equal(netipc_server_drain(server, rpc_ns(5000)), NETIPC_OK);
+    netipc_server_close(server);
+    close(fd);
+}
+
 static void what_cannot_be_watched_is_refused(void **state)
 {
     netipc_server *server = open_server(*state);
@@ -231,6 +287,8 @@ int main(void)
         watching(timers_signals_pipes_and_requests_share_one_loop),
         watching(what_is_unwatched_in_a_turn_is_told_of_nothing_more_in_it),
         watching(a_watch_can_change_what_it_waits_for),
+        watching(what_is_urgent_can_be_waited_for_alone),
+        watching(the_loop_cannot_be_run_from_inside_itself),
         watching(what_cannot_be_watched_is_refused),
         watching(a_forked_childs_copy_watches_nothing),
     };
