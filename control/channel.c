@@ -22,10 +22,9 @@ void netipc_channel_free(struct netipc_channel *channel)
     netipc_joiner_free(&channel->joiner);
 }
 
-size_t netipc_channel_queue_for(uint32_t payload_length, uint32_t packet_size)
+size_t netipc_channel_queue_for(uint32_t payload_length)
 {
-    size_t packets = netipc_chunks_count(payload_length, packet_size);
-    return payload_length + packets * (NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_TRANSMIT_OVERHEAD);
+    return (size_t)payload_length + NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_TRANSMIT_OVERHEAD;
 }
 
 static enum netipc_channel_result result_of(enum netipc_packet_result result)
@@ -57,17 +56,6 @@ static void make_part(const struct netipc_channel *channel, const struct netipc_
     part->iov[1] = (struct iovec){length > 0 ? (void *)(uintptr_t)(payload + offset) : NULL, length};
 }
 
-/* Packets from index on. There is room for them. */
-static void queue_rest(struct netipc_channel *channel, const struct netipc_envelope *envelope,
-                       const unsigned char *payload, uint32_t index, uint32_t count)
-{
-    for (; index < count; index++) {
-        struct part part;
-        make_part(channel, envelope, payload, index, &part);
-        netipc_transmit_queue_append(&channel->queue, part.iov, 2);
-    }
-}
-
 static bool make_queue(struct netipc_channel *channel)
 {
     return channel->queue.bytes != NULL ||
@@ -78,7 +66,7 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
                                                const void *payload)
 {
     uint32_t count = netipc_chunks_count(envelope->payload_len, channel->packet_size), sent = 0;
-    size_t needed = netipc_channel_queue_for(envelope->payload_len, channel->packet_size);
+    size_t needed = netipc_channel_queue_for(envelope->payload_len);
     size_t room = channel->queue.bytes != NULL ? netipc_transmit_queue_room(&channel->queue) : channel->queue_size;
     if (needed > room)
         return NETIPC_CHANNEL_AGAIN;
@@ -94,9 +82,15 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
     }
-    if (sent < count && !make_queue(channel))
+    if (sent == count)
+        return NETIPC_CHANNEL_DONE;
+    if (!make_queue(channel))
         return NETIPC_CHANNEL_NO_MEMORY;
-    queue_rest(channel, envelope, payload, sent, count);
+    if (sent > 0) /* nothing waits, then */
+        channel->first_sent = sent;
+    const struct iovec whole[] = {{(void *)(uintptr_t)envelope, sizeof *envelope},
+                                  {(void *)(uintptr_t)payload, envelope->payload_len}};
+    netipc_transmit_queue_append(&channel->queue, whole, 2);
     return NETIPC_CHANNEL_DONE;
 }
 
@@ -113,16 +107,62 @@ enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *cha
     return netipc_transmit_queue_append(&channel->queue, &part, 1) ? NETIPC_CHANNEL_DONE : NETIPC_CHANNEL_AGAIN;
 }
 
-enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
+/* Where the bytes from offset on are, of those in two parts; at most two parts again. */
+static void cut(const struct iovec from[2], size_t offset, size_t length, struct iovec parts[2])
+{
+    size_t first = from[0].iov_len;
+    size_t before = offset < first ? (length < first - offset ? length : first - offset) : 0;
+    size_t behind = offset > first ? offset - first : 0;
+    parts[0] = (struct iovec){before > 0 ? (unsigned char *)from[0].iov_base + offset : NULL, before};
+    parts[1] = (struct iovec){(unsigned char *)from[1].iov_base + behind, length - before};
+}
+
+static void copy_out(const struct iovec from[2], void *to, size_t length)
 {
     struct iovec parts[2];
-    for (unsigned packets = 0; netipc_transmit_queue_peek(&channel->queue, parts) > 0; packets++) {
+    cut(from, 0, length, parts);
+    if (parts[0].iov_len > 0)
+        memcpy(to, parts[0].iov_base, parts[0].iov_len);
+    if (parts[1].iov_len > 0)
+        memcpy((unsigned char *)to + parts[0].iov_len, parts[1].iov_base, parts[1].iov_len);
+}
+
+/* Sends the next packet of the message that waits first, and takes that out with its last. */
+static enum netipc_packet_result send_next(struct netipc_channel *channel, struct iovec message[2])
+{
+    struct netipc_envelope envelope;
+    unsigned char header[NETIPC_WIRE_ENVELOPE_SIZE];
+    uint32_t offset, length, count = 1;
+    enum netipc_packet_result result;
+    copy_out(message, &envelope, sizeof envelope);
+    if (envelope.kind == NETIPC_KIND_CONTROL) {
+        result = netipc_packet_send_parts(channel->socket, message, 2);
+    } else {
+        struct iovec parts[3] = {{header, sizeof header}};
+        count = netipc_chunks_count(envelope.payload_len, channel->packet_size);
+        netipc_chunk_at(&envelope, channel->packet_size, channel->first_sent, header, &offset, &length);
+        cut(message, sizeof envelope + offset, length, parts + 1);
+        result = netipc_packet_send_parts(channel->socket, parts, 3);
+    }
+    if (result != NETIPC_PACKET_DONE)
+        return result;
+    channel->flushed++;
+    if (++channel->first_sent < count)
+        return result;
+    channel->first_sent = 0;
+    netipc_transmit_queue_consume(&channel->queue);
+    return result;
+}
+
+enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
+{
+    struct iovec message[2];
+    for (unsigned packets = 0; netipc_transmit_queue_peek(&channel->queue, message) > 0; packets++) {
         if (packets == PACKETS_AT_ONCE)
             return NETIPC_CHANNEL_AGAIN;
-        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, parts, 2);
+        enum netipc_packet_result result = send_next(channel, message);
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
-        netipc_transmit_queue_consume(&channel->queue);
     }
     return NETIPC_CHANNEL_DONE;
 }

@@ -15,7 +15,11 @@ struct netipc_channel {
     int socket;
     uint32_t packet_size; /* agreed in the handshake; above NETIPC_WIRE_ENVELOPE_SIZE */
     size_t queue_size;    /* bytes of the transmit queue, which is made when first needed */
+    /* Messages, each whole: split only when they leave, since packets may be so small that their headers are most of
+     * what there is to copy. */
     struct netipc_transmit_queue queue;
+    uint32_t first_sent; /* packets of the first of them that have left */
+    uint64_t flushed;    /* packets that have left it */
     struct netipc_joiner joiner;
 };
 
@@ -33,14 +37,15 @@ void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t pa
                          size_t queue_size);
 void netipc_channel_free(struct netipc_channel *channel);
 
-/* The size of a queue that takes one message with so much payload, in packets of that size. */
-size_t netipc_channel_queue_for(uint32_t payload_length, uint32_t packet_size);
+/* The size of a queue that takes one message with so much payload. */
+size_t netipc_channel_queue_for(uint32_t payload_length);
 
-/* Sends or queues a message whole, or takes nothing of it (AGAIN). envelope->payload_len bytes of payload. */
+/* Sends or queues a request or response whole, or takes nothing of it (AGAIN). envelope->payload_len bytes of payload.
+ */
 enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, const struct netipc_envelope *envelope,
                                                const void *payload);
 
-/* The same for a packet that is sent as it is, whatever the packet size. */
+/* The same for a control message, which is one packet whatever the packet size. */
 enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet,
                                                       size_t length);
 

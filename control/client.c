@@ -220,7 +220,7 @@ static netipc_status open_channel(netipc_client *client)
         client->scratch_size = ack->packet_size;
     }
     netipc_channel_init(&client->channel, client->dial.socket, ack->packet_size, ack->max_response_payload_bytes,
-                        netipc_channel_queue_for(ack->max_request_payload_bytes, ack->packet_size));
+                        netipc_channel_queue_for(ack->max_request_payload_bytes));
     client->next_id = 1;
     netipc_store(&client->info.server_pid, client->dial.peer.pid, relaxed);
     netipc_store(&client->info.session, ack->session_id, relaxed);

@@ -38,7 +38,7 @@ static struct netipc_terms terms_of(const struct netipc_service *service)
 static void open_session(struct netipc_peer_session *session, const struct netipc_hello_ack *ack)
 {
     const struct netipc_service_limits *limits = &session->service->limits;
-    uint64_t queue = netipc_channel_queue_for(ack->max_response_payload_bytes, ack->packet_size);
+    uint64_t queue = netipc_channel_queue_for(ack->max_response_payload_bytes);
     uint32_t payload = ack->max_request_payload_bytes;
     if (queue < limits->transmit_queue)
         queue = limits->transmit_queue;

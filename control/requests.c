@@ -16,8 +16,7 @@ bool netipc_session_takes_requests(const struct netipc_peer_session *session)
         return false;
     const struct netipc_channel *channel = &session->channel;
     return !netipc_channel_waits(channel) ||
-           netipc_transmit_queue_room(&channel->queue) >=
-               netipc_channel_queue_for(session->max_response_payload, channel->packet_size);
+           netipc_transmit_queue_room(&channel->queue) >= netipc_channel_queue_for(session->max_response_payload);
 }
 
 /* --- answering --- */

@@ -60,7 +60,7 @@ void netipc_session_note(struct netipc_peer_session *session, uint16_t opcode, u
 
 static void on_writable(struct netipc_peer_session *session)
 {
-    size_t before = netipc_transmit_queue_room(&session->channel.queue);
+    uint64_t before = session->channel.flushed;
     enum netipc_channel_result result = netipc_channel_flush(&session->channel);
     if (result != NETIPC_CHANNEL_DONE && result != NETIPC_CHANNEL_AGAIN) {
         netipc_session_end(session, "peer-closed");
@@ -69,7 +69,7 @@ static void on_writable(struct netipc_peer_session *session)
     if (!netipc_channel_waits(&session->channel)) {
         netipc_session_clear_due(session, &session->write_due_ns);
         netipc_session_not_idle(session);
-    } else if (netipc_transmit_queue_room(&session->channel.queue) != before) {
+    } else if (session->channel.flushed != before) {
         netipc_session_set_due(session, &session->write_due_ns, session->service->limits.write_timeout_ns);
     }
     netipc_session_send_answers(session);

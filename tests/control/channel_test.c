@@ -34,7 +34,7 @@ static void a_message_of_many_packets_leaves_in_several_turns_although_there_is_
     for (unsigned i = 0; i < LENGTH; i++)
         payload[i] = (unsigned char)i;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    netipc_channel_init(&channel, pair[0], PACKET_SIZE, LENGTH, netipc_channel_queue_for(LENGTH, PACKET_SIZE));
+    netipc_channel_init(&channel, pair[0], PACKET_SIZE, LENGTH, netipc_channel_queue_for(LENGTH));
     assert_int_equal(netipc_channel_send(&channel, &envelope, payload), NETIPC_CHANNEL_DONE);
     unsigned have = packets_in(pair[1], got, 0);
     assert_in_range(have, 1, AT_ONCE_MOST);
@@ -55,10 +55,104 @@ static void a_message_of_many_packets_leaves_in_several_turns_although_there_is_
     close(pair[1]);
 }
 
+static void fill(unsigned char *payload, uint32_t length, uint64_t id)
+{
+    for (uint32_t i = 0; i < length; i++)
+        payload[i] = (unsigned char)(i * 7 + id * 13);
+}
+
+/* What has come is what was sent, in order; every third is a control message, in one packet of its own size. */
+static void expect_next(const struct netipc_channel *receiver, uint64_t id, uint32_t length)
+{
+    unsigned char payload[LENGTH];
+    fill(payload, length, id);
+    assert_int_equal(receiver->joiner.envelope.message_id, id);
+    assert_int_equal(receiver->joiner.envelope.payload_len, length);
+    if (length > 0)
+        assert_memory_equal(receiver->joiner.payload, payload, length);
+}
+
+/* Round the end of the queue, in the middle of headers and payloads. */
+static void messages_that_wait_leave_whole_and_in_order_at_every_packet_size(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 60, CONTROL = 48 };
+    for (uint32_t packet_size = PACKET_SIZE; packet_size < 300; packet_size += 1 + packet_size / 16) {
+        int pair[2];
+        struct netipc_channel sender, receiver;
+        unsigned char payload[LENGTH], scratch[512];
+        uint32_t lengths[MESSAGES];
+        uint64_t sent = 0, received = 0;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &(int){4608}, sizeof(int)), 0);
+        netipc_channel_init(&sender, pair[0], packet_size, LENGTH, 3 * netipc_channel_queue_for(LENGTH) + 5);
+        netipc_channel_init(&receiver, pair[1], packet_size < 80 ? 80 : packet_size, LENGTH, 1);
+        while (received < MESSAGES) {
+            enum netipc_channel_result result = NETIPC_CHANNEL_DONE;
+            while (sent < MESSAGES && result == NETIPC_CHANNEL_DONE) {
+                struct netipc_envelope envelope = {.magic = NETIPC_WIRE_MAGIC,
+                                                   .version = NETIPC_WIRE_VERSION,
+                                                   .header_len = NETIPC_WIRE_ENVELOPE_SIZE,
+                                                   .kind = NETIPC_KIND_REQUEST,
+                                                   .item_count = 1,
+                                                   .message_id = sent};
+                bool control = sent % 3 == 2;
+                envelope.payload_len = lengths[sent] = control ? CONTROL : (uint32_t)(sent * 37 % (LENGTH + 1));
+                fill(payload, lengths[sent], sent);
+                if (control) {
+                    unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
+                    size_t length = netipc_wire_control(NETIPC_OP_HELLO, 0, sent, payload, CONTROL, packet);
+                    result = netipc_channel_send_packet(&sender, packet, length);
+                } else {
+                    result = netipc_channel_send(&sender, &envelope, payload);
+                }
+                sent += result == NETIPC_CHANNEL_DONE;
+            }
+            assert_true(result == NETIPC_CHANNEL_DONE || result == NETIPC_CHANNEL_AGAIN);
+            for (unsigned packets = 1 + (unsigned)(received % 7); packets > 0;) {
+                result = netipc_channel_receive(&receiver, scratch, &packets);
+                assert_true(result == NETIPC_CHANNEL_DONE || result == NETIPC_CHANNEL_AGAIN);
+                if (result == NETIPC_CHANNEL_AGAIN)
+                    break;
+                expect_next(&receiver, received, lengths[received]);
+                received++;
+                packets--;
+            }
+            result = netipc_channel_flush(&sender);
+            assert_true(result == NETIPC_CHANNEL_DONE || result == NETIPC_CHANNEL_AGAIN);
+        }
+        assert_false(netipc_channel_waits(&sender));
+        netipc_channel_free(&sender);
+        netipc_channel_free(&receiver);
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
+/* However small the peer wants its packets. */
+static void a_message_that_waits_takes_no_memory_for_its_packets(void **state)
+{
+    (void)state;
+    enum { LARGE = 1 << 20 };
+    static unsigned char payload[LARGE];
+    int pair[2];
+    struct netipc_channel channel;
+    const struct netipc_envelope envelope = {.magic = NETIPC_WIRE_MAGIC, .payload_len = LARGE};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    netipc_channel_init(&channel, pair[0], PACKET_SIZE, LARGE, netipc_channel_queue_for(LARGE));
+    assert_int_equal(netipc_channel_send(&channel, &envelope, payload), NETIPC_CHANNEL_DONE);
+    assert_in_range(channel.queue.size, LARGE, LARGE + 64);
+    netipc_channel_free(&channel);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_of_many_packets_leaves_in_several_turns_although_there_is_room),
+        cmocka_unit_test(messages_that_wait_leave_whole_and_in_order_at_every_packet_size),
+        cmocka_unit_test(a_message_that_waits_takes_no_memory_for_its_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
