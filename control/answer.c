@@ -18,7 +18,7 @@ bool netipc_answer_begin(struct netipc_answer *answer)
     if (start > answer->start + answer->length)
         memset(answer->bytes + answer->start + answer->length, 0, (size_t)start - answer->start - answer->length);
     answer->start = (size_t)start;
-    answer->length = 0;
+    answer->length = answer->room = 0;
     return true;
 }
 
@@ -26,7 +26,7 @@ void netipc_answer_reset(struct netipc_answer *answer)
 {
     if (answer->capacity > KEPT_BYTES)
         netipc_answer_free(answer);
-    answer->start = answer->length = 0;
+    answer->start = answer->length = answer->room = 0;
 }
 
 void netipc_answer_free(struct netipc_answer *answer)
@@ -63,13 +63,13 @@ netipc_status netipc_answer_room(netipc_answer *answer, size_t minimum, void **d
     }
     size_t room = answer->capacity - answer->start, limit = answer->limit - answer->start;
     *data = answer->bytes + answer->start;
-    *capacity = room < limit ? room : limit;
+    *capacity = answer->room = room < limit ? room : limit;
     return NETIPC_OK;
 }
 
 netipc_status netipc_answer_set_length(netipc_answer *answer, size_t length)
 {
-    if (length > answer->capacity - answer->start || length > answer->limit - answer->start)
+    if (length > answer->room)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "an answer of %zu bytes was not made room for", length);
     answer->length = length;
     return NETIPC_OK;

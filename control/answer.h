@@ -14,6 +14,7 @@ struct netipc_answer {
     size_t limit;  /* of all items together; set by the caller */
     size_t start;  /* of the item at hand */
     size_t length; /* of that item */
+    size_t room;   /* that was made for it; beyond are bytes of other answers */
 };
 
 /* Begins the next item, behind the one at hand. false: it would begin beyond the limit. */

@@ -106,7 +106,7 @@ static netipc_status run_own_item(struct netipc_call_part *part, uint32_t item)
         return status;
     size_t start = answer->start;
     answer->start += sizeof outcome;
-    answer->length = 0;
+    answer->length = answer->room = 0;
     outcome.status = run_item(part, item);
     if (outcome.status == NETIPC_LIMIT_EXCEEDED || outcome.status == NETIPC_TOO_LARGE)
         return NETIPC_LIMIT_EXCEEDED; /* that is the session's, which can agree on more */

@@ -89,6 +89,32 @@ static void who_comes_to_a_full_service_finds_the_place_of_who_has_just_left(voi
     netipc_server_close(server);
 }
 
+static netipc_status answer_unwritten(void *context, const netipc_request *request, netipc_answer *answer)
+{
+    (void)context;
+    if (request->length > 0)
+        return netipc_answer_write(answer, request->payload, request->length);
+    return netipc_answer_set_length(answer, 8); /* its memory has served other sessions */
+}
+
+static void a_handler_that_makes_no_room_answers_with_no_bytes_of_another_session(void **state)
+{
+    const struct scene *scene = *state;
+    netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, answer_unwritten, NULL);
+    netipc_server *server = rpc_serve(scene, &service, 0);
+    int first = rpc_open(scene), second = rpc_open(scene);
+    struct netipc_envelope secret = rpc_request(NETIPC_METHOD_INCREMENT, 1, 8);
+    struct netipc_envelope response = rpc_response(&secret, NETIPC_TRANSPORT_OK, 8);
+    struct netipc_envelope empty = rpc_request(NETIPC_METHOD_INCREMENT, 2, 0);
+    raw_send_message(first, &secret, "a secret", 8);
+    rpc_expect(first, &response, "a secret");
+    raw_send_message(second, &empty, NULL, 0);
+    rpc_expect_status(second, &empty, NETIPC_TRANSPORT_INTERNAL_ERROR);
+    close(first);
+    close(second);
+    netipc_server_close(server);
+}
+
 static void a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services(void **state)
 {
     const struct scene *scene = *state;
@@ -451,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         limited(the_session_over_the_limit_is_told_busy_at_once),
+        limited(a_handler_that_makes_no_room_answers_with_no_bytes_of_another_session),
         limited(who_comes_to_a_full_service_finds_the_place_of_who_has_just_left),
         limited(a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services),
         limited(a_request_of_the_agreed_length_passes_and_one_byte_more_does_not),
