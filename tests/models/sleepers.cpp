@@ -75,6 +75,7 @@ template <ending how> struct sleepers : rl::test_suite<sleepers<how>, 2 + SLEEPE
     void control()
     {
         netipc_session_table_insert(&scene.table, 0, &scene.line);
+        netipc_store(&scene.table.entries[0].wakes, rl::rand(2) * (MEASURED_CALLS - 1), relaxed); /* or measured next */
         netipc_store(&ready, 1, release);
         netipc_os_wake_all(&ready);
         if (how == INTERRUPT)
