@@ -66,6 +66,7 @@
 #define pthread_create(...) CRASH_GET("pthread_create", 0, pthread_create(__VA_ARGS__))
 #define pthread_join(...) CRASH_GET("pthread_join", 0, pthread_join(__VA_ARGS__))
 #define read(...) CRASH_GET("read", 0, read(__VA_ARGS__))
+#define recv(...) CRASH_GET("recv", 0, recv(__VA_ARGS__))
 #define recvmsg(...) CRASH_GET("recvmsg", 0, recvmsg(__VA_ARGS__))
 #define sendmsg(...) CRASH_GET("sendmsg", 0, sendmsg(__VA_ARGS__))
 #define setsockopt(...) CRASH_GET("setsockopt", 0, setsockopt(__VA_ARGS__))
