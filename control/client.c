@@ -7,6 +7,7 @@
 #include "control/cancel.h"
 #include "control/client_state.h"
 #include "control/endpoint.h"
+#include "control/range.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 #include "shm/sized.h"
@@ -31,30 +32,22 @@ void netipc_client_config_init(netipc_client_config *config)
     };
 }
 
-static netipc_status check_range(const char *what, uint64_t value, uint64_t least, uint64_t most)
-{
-    if (value >= least && value <= most)
-        return NETIPC_OK;
-    return netipc_fail(NETIPC_INVALID_ARGUMENT, "%s of %llu, %llu to %llu are possible", what,
-                       (unsigned long long)value, (unsigned long long)least, (unsigned long long)most);
-}
-
 static netipc_status check_config(const netipc_client_config *config)
 {
     char path[NETIPC_SOCKET_PATH_MAX];
     netipc_status status = netipc_endpoint_path(config->run_dir, config->service, path);
     if (status == NETIPC_OK)
-        status = check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_batch_items", config->max_batch_items, 1, NETIPC_BATCH_ITEMS_MAX);
+        status = netipc_check_range("max_batch_items", config->max_batch_items, 1, NETIPC_BATCH_ITEMS_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("response_payload", config->response_payload, 1, config->max_response_payload);
+        status = netipc_check_range("response_payload", config->response_payload, 1, config->max_response_payload);
     if (status == NETIPC_OK)
-        status = check_range("connect_timeout_ns", config->connect_timeout_ns, 1, UINT64_MAX);
+        status = netipc_check_range("connect_timeout_ns", config->connect_timeout_ns, 1, UINT64_MAX);
     if (status == NETIPC_OK)
-        status = check_range("call_timeout_ns", config->call_timeout_ns, 1, UINT64_MAX);
+        status = netipc_check_range("call_timeout_ns", config->call_timeout_ns, 1, UINT64_MAX);
     if (status == NETIPC_OK && (config->reserved != 0 || config->reserved2 != 0))
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     return status;
@@ -358,8 +351,9 @@ static netipc_status check_request(const netipc_client_request *request)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     if (request->payload == NULL && request->length > 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no payload given for a request of %zu bytes", request->length);
-    netipc_status status = check_range("method", request->method, 1, UINT16_MAX);
-    return status == NETIPC_OK ? check_range("item_count", request->item_count, 1, NETIPC_BATCH_ITEMS_MAX) : status;
+    netipc_status status = netipc_check_range("method", request->method, 1, UINT16_MAX);
+    return status == NETIPC_OK ? netipc_check_range("item_count", request->item_count, 1, NETIPC_BATCH_ITEMS_MAX)
+                               : status;
 }
 
 /* The server's answer was larger than agreed on, and it has ended the session: ask for more, the next time. */

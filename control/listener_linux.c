@@ -2,6 +2,7 @@
 /* Where sessions by hand are accepted. */
 #include "control/endpoint.h"
 #include "control/packet.h"
+#include "control/range.h"
 #include "control/session_state.h"
 #include "shm/detail.h"
 #include "shm/sized.h"
@@ -25,14 +26,6 @@ struct netipc_listener {
     int unidentified; /* an accepted peer for whose pidfd there was no descriptor left; -1: none */
 };
 
-static netipc_status check_range(const char *what, uint64_t value, uint64_t least, uint64_t most)
-{
-    if (value >= least && value <= most)
-        return NETIPC_OK;
-    return netipc_fail(NETIPC_INVALID_ARGUMENT, "%s of %llu, %llu to %llu are possible", what,
-                       (unsigned long long)value, (unsigned long long)least, (unsigned long long)most);
-}
-
 netipc_status netipc_session_config_take(const netipc_session_config *given, netipc_session_config *config)
 {
     netipc_session_config_init(config);
@@ -41,15 +34,15 @@ netipc_status netipc_session_config_take(const netipc_session_config *given, net
     if (status == NETIPC_OK)
         status = netipc_endpoint_path(config->run_dir, config->service, path);
     if (status == NETIPC_OK)
-        status = check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_items", config->max_items, 1, NETIPC_BATCH_ITEMS_MAX);
+        status = netipc_check_range("max_items", config->max_items, 1, NETIPC_BATCH_ITEMS_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_sessions", config->max_sessions, 1, 4096);
+        status = netipc_check_range("max_sessions", config->max_sessions, 1, 4096);
     if (status == NETIPC_OK)
-        status = check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
+        status = netipc_check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "control/service.h"
 
 #include "control/packet.h"
+#include "control/range.h"
 #include "control/server_state.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -34,34 +35,26 @@ void netipc_service_config_init(netipc_service_config *config)
     };
 }
 
-static netipc_status check_range(const char *what, uint64_t value, uint64_t least, uint64_t most)
-{
-    if (value >= least && value <= most)
-        return NETIPC_OK;
-    return netipc_fail(NETIPC_INVALID_ARGUMENT, "%s of %llu, %llu to %llu are possible", what,
-                       (unsigned long long)value, (unsigned long long)least, (unsigned long long)most);
-}
-
 static netipc_status check_config(const netipc_service_config *config, bool publishes)
 {
     char path[NETIPC_SOCKET_PATH_MAX];
     netipc_status status = netipc_endpoint_path("/", config->service, path);
     if (status == NETIPC_OK)
-        status = check_range("method", config->method, publishes ? 0 : 1, UINT16_MAX);
+        status = netipc_check_range("method", config->method, publishes ? 0 : 1, UINT16_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_sessions", config->max_sessions, 1, 4096);
+        status = netipc_check_range("max_sessions", config->max_sessions, 1, 4096);
     if (status == NETIPC_OK)
-        status = check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_request_payload", config->max_request_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_request_items", config->max_request_items, 1, NETIPC_BATCH_ITEMS_MAX);
+        status = netipc_check_range("max_request_items", config->max_request_items, 1, NETIPC_BATCH_ITEMS_MAX);
     if (status == NETIPC_OK)
-        status = check_range("response_payload", config->response_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("response_payload", config->response_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
+        status = netipc_check_range("max_response_payload", config->max_response_payload, 1, NETIPC_PAYLOAD_MAX);
     if (status == NETIPC_OK)
-        status = check_range("max_in_flight", config->max_in_flight, 1, NETIPC_IN_FLIGHT_MAX);
+        status = netipc_check_range("max_in_flight", config->max_in_flight, 1, NETIPC_IN_FLIGHT_MAX);
     if (status == NETIPC_OK)
-        status = check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
+        status = netipc_check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
     if (status != NETIPC_OK)
         return status;
     if (config->handler == NULL && config->method != 0)
