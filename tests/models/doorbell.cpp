@@ -2,7 +2,7 @@
 /*
  * No doorbell is lost: each of two subscribers that arms it, finds nothing new and waits for the packet sees every
  * generation. The publisher, the control thread and the subscriber go about it as publish/publisher.c,
- * control/server_linux.c and publish/sleep.c do.
+ * control/service_linux.c and publish/sleep.c do.
  */
 #include "tests/models/ring.h"
 

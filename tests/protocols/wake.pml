@@ -2,7 +2,7 @@
 /*
  * Waking. Stands for:
  *   shm/wait.c, netipc_wait_for_change() (W1 to W4, waking the others), netipc_wait_interrupt();
- *   shm/session_table.c, wake_sleepers() and mark_doorbell(), take_rung, take_doorbell;
+ *   shm/session_table.c, wake_sleepers() and mark_doorbell(), take_rung, take_due;
  *   publish/sleep.c, the rounds of netipc_subscriber_sleep(), and netipc_subscriber_arm();
  *   publish/publisher.c, make_public(); control/service_linux.c, on_wake(); control/region_offer.c, tell_doorbell();
  *   publish/subscriber.c, netipc_subscriber_abort() and _resume().
