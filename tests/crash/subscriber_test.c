@@ -252,7 +252,7 @@ static bool sleep_and_wake(void)
 {
     uint64_t status;
     victim_tell("wait %llu 3600000", (unsigned long long)generation);
-    if (!victim_falls_asleep())
+    if (!victim_falls_asleep(1))
         return false;
     publish(SMALL, 1);
     if (!victim_hear(&status, 1))
@@ -269,7 +269,7 @@ static bool sleep_together(void)
     if (!victim_ask(&ignored, 1, "readers %d", READERS))
         return false;
     victim_tell("wait_all %d %llu", READERS, (unsigned long long)generation);
-    if (!victim_falls_asleep())
+    if (!victim_falls_asleep(READERS + 1))
         return false;
     publish(SMALL, 1);
     if (!victim_hear(&woken, 1))

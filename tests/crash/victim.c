@@ -3,6 +3,7 @@
 
 #include "tests/publish/patience.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -154,10 +155,10 @@ bool victim_ask(uint64_t *numbers, size_t count, const char *format, ...)
     return victim_hear(numbers, count);
 }
 
-static bool in_futex(void)
+static bool in_futex(const char *task)
 {
-    char path[64], line[64] = "";
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)victim->pid);
+    char path[96], line[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/syscall", (int)victim->pid, task);
     FILE *stream = fopen(path, "r");
     if (stream == NULL)
         return false;
@@ -166,7 +167,21 @@ static bool in_futex(void)
     return sleeps && strncmp(line, "running", 7) != 0;
 }
 
-bool victim_falls_asleep(void)
+static size_t threads_in_futex(void)
+{
+    char path[64];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)victim->pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL)
+        return 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+        count += task->d_name[0] != '.' && in_futex(task->d_name);
+    closedir(tasks);
+    return count;
+}
+
+bool victim_falls_asleep(size_t threads)
 {
     for (uint64_t deadline = now_ns() + patience_ns(PATIENCE_S); now_ns() < deadline;) {
         if (dead)
@@ -174,7 +189,7 @@ bool victim_falls_asleep(void)
         enum event event = look();
         if (!go_on_after(event))
             return false;
-        if (event == ANSWERED || (event == BUSY && in_futex()))
+        if (event == ANSWERED || (event == BUSY && threads_in_futex() >= threads))
             return true;
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }

@@ -33,8 +33,8 @@ bool victim_hear(uint64_t *numbers, size_t count);
 /* Looks at it once. */
 bool victim_lives(void);
 
-/* Until it sleeps in futex(), or has answered. */
-bool victim_falls_asleep(void);
+/* Until so many of its threads sleep in futex(), or it has answered. */
+bool victim_falls_asleep(size_t threads);
 
 /* Until its threads pass no more points. */
 bool victim_settles(void);
