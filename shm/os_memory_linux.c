@@ -158,7 +158,7 @@ netipc_status netipc_os_memory_map_readable(int fd, uint64_t size, uint64_t alig
     netipc_status status = check_addressable(size);
     if (status != NETIPC_OK)
         return status;
-    void *mapped;
+    void *mapped = NULL;
     status = map(fd, size, alignment, PROT_READ, &mapped);
     if (status != NETIPC_OK)
         return status;

@@ -192,7 +192,7 @@ static void packets_that_are_missing_doubled_short_or_long_end_the_message(void 
 static void a_packet_larger_than_agreed_is_refused(void **state)
 {
     (void)state;
-    struct packets packets;
+    struct packets packets = {0};
     split(&packets, 97, 129);
     struct netipc_joiner joiner = {.packet_size = 128, .payload_limit = LIMIT};
     assert_int_equal(netipc_join(&joiner, packets.bytes[0], packets.lengths[0]), NETIPC_JOIN_BROKEN);
