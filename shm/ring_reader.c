@@ -49,25 +49,37 @@ static netipc_status locate(const struct netipc_region_view *view, uint64_t want
 }
 
 /* R3: every word is loaded once, and only these copies are used. Whether they belong together and stay in their bounds.
- */
-static bool load_header(const struct netipc_region_view *view, const struct netipc_slot_header *slot,
-                        struct netipc_slot_values *values)
+ * They are not handed on as a struct: a wider load of what was stored word by word would wait for the stores. */
+static bool load_header(const struct netipc_region_view *view, const struct netipc_slot_header *slot, uint64_t seq,
+                        struct netipc_ring_snapshot *snapshot)
 {
-    values->payload_length = netipc_load(&slot->payload_length, relaxed);
-    values->annex_length = netipc_load(&slot->annex_length, relaxed);
-    values->flags = netipc_load(&slot->flags, relaxed);
-    values->publish_time_ns = netipc_load(&slot->publish_time_ns, relaxed);
-    values->checksum = netipc_load(&slot->checksum, relaxed);
+    struct netipc_slot_values values = {
+        .seq = seq,
+        .payload_length = netipc_load(&slot->payload_length, relaxed),
+        .annex_length = netipc_load(&slot->annex_length, relaxed),
+        .flags = netipc_load(&slot->flags, relaxed),
+        .publish_time_ns = netipc_load(&slot->publish_time_ns, relaxed),
+        .checksum = netipc_load(&slot->checksum, relaxed),
+    };
     uint64_t check = netipc_load(&slot->check, relaxed);
     uint64_t annex_at;
-    return check == netipc_slot_check(values) && (values->flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
-           !netipc_align_overflows(values->payload_length, 8, &annex_at) &&
-           values->payload_length <= view->geometry.capacity &&
-           (values->annex_length == 0 || netipc_range_ok(annex_at, values->annex_length, view->geometry.capacity));
+    snapshot->length = values.payload_length;
+    snapshot->publish_time_ns = values.publish_time_ns;
+    return check == netipc_slot_check(&values) && (values.flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
+           !netipc_align_overflows(values.payload_length, 8, &annex_at) &&
+           values.payload_length <= view->geometry.capacity &&
+           (values.annex_length == 0 || netipc_range_ok(annex_at, values.annex_length, view->geometry.capacity));
 }
 
-static netipc_status unsound(const struct netipc_ring_snapshot *snapshot)
+static void forget_header(struct netipc_ring_snapshot *snapshot)
 {
+    snapshot->length = 0;
+    snapshot->publish_time_ns = 0;
+}
+
+static netipc_status unsound(struct netipc_ring_snapshot *snapshot)
+{
+    forget_header(snapshot);
     return netipc_fail(NETIPC_CORRUPT, "slot %u of generation %llu does not match its check word or its bounds",
                        snapshot->slot, (unsigned long long)snapshot->generation);
 }
@@ -91,22 +103,20 @@ static netipc_status try_read(const struct netipc_region_view *view, uint64_t wa
     if (status != NETIPC_OK)
         return status;
     const struct netipc_slot_header *slot = &view->slots[snapshot->slot];
-    struct netipc_slot_values values = {.seq = netipc_load(&slot->seq, acquire)}; /* R2, pairs with P3 */
-    if (values.seq != snapshot->generation * 2)
+    uint64_t seq = netipc_load(&slot->seq, acquire); /* R2, pairs with P3 */
+    if (seq != snapshot->generation * 2)
         return NETIPC_OVERRUN;
-    bool sound = load_header(view, slot, &values); /* R3 */
-    bool fits = sound && values.payload_length <= capacity;
+    bool sound = load_header(view, slot, seq, snapshot); /* R3 */
+    bool fits = sound && snapshot->length <= capacity;
     if (fits)
-        netipc_payload_copy_out(buffer, slot_data(view, snapshot->slot), values.payload_length); /* R4 */
+        netipc_payload_copy_out(buffer, slot_data(view, snapshot->slot), snapshot->length); /* R4 */
 
     netipc_fence(acquire); /* R5, pairs with P6: bytes of a later generation imply the claim that R6 then sees */
-    if (netipc_load(&slot->seq, relaxed) != values.seq) /* R6 */
+    if (netipc_load(&slot->seq, relaxed) != seq) /* R6 */
         return NETIPC_OVERRUN;
     if (!sound)
         return unsound(snapshot);
-    snapshot->length = values.payload_length;
-    snapshot->publish_time_ns = values.publish_time_ns;
-    return fits ? NETIPC_OK : too_small(values.payload_length, capacity);
+    return fits ? NETIPC_OK : too_small(snapshot->length, capacity);
 }
 
 netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t generation, void *buffer,
@@ -120,6 +130,7 @@ netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t g
             return status;
     }
     snapshot->retries = NETIPC_READ_TRIES;
+    forget_header(snapshot);
     return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
 }
 
@@ -127,17 +138,14 @@ netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t g
 static netipc_status check_slot(const struct netipc_region_view *view, struct netipc_ring_snapshot *snapshot)
 {
     const struct netipc_slot_header *slot = &view->slots[snapshot->slot];
-    struct netipc_slot_values values = {.seq = netipc_load(&slot->seq, acquire)}; /* pairs with P3 */
-    if (values.seq != snapshot->generation * 2)
+    uint64_t seq = netipc_load(&slot->seq, acquire); /* pairs with P3 */
+    if (seq != snapshot->generation * 2)
         return NETIPC_OVERRUN;
-    if (!load_header(view, slot, &values)) {
-        /* Nobody honours the leases of a session that has ended: a later generation's header, as in L5? */
-        netipc_fence(acquire);
-        return netipc_load(&slot->seq, relaxed) == values.seq ? unsound(snapshot) : NETIPC_OVERRUN;
-    }
-    snapshot->length = values.payload_length;
-    snapshot->publish_time_ns = values.publish_time_ns;
-    return NETIPC_OK;
+    if (load_header(view, slot, seq, snapshot))
+        return NETIPC_OK;
+    /* Nobody honours the leases of a session that has ended: a later generation's header, as in L5? */
+    netipc_fence(acquire);
+    return netipc_load(&slot->seq, relaxed) == seq ? unsound(snapshot) : NETIPC_OVERRUN;
 }
 
 static netipc_status try_acquire(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t wanted,
@@ -167,6 +175,7 @@ netipc_status netipc_ring_acquire(const struct netipc_region_view *view, netipc_
             return status;
     }
     snapshot->retries = NETIPC_READ_TRIES;
+    forget_header(snapshot);
     return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
 }
 
