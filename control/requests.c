@@ -133,7 +133,7 @@ static void hand_to_workers(struct netipc_peer_session *session, struct netipc_c
     session->in_flight++;
     for (uint32_t i = 0, count = call->part_count; i < count; i++) {
         call->parts[i].job.run = run_job;
-        netipc_worker_pool_add(&session->service->server->pool, &call->parts[i].job);
+        netipc_worker_pool_add(&session->service->server->pool, &session->lane, &call->parts[i].job);
     }
 }
 

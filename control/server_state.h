@@ -84,6 +84,7 @@ struct netipc_peer_session {
     bool listed; /* its line is in the table */
 
     /* its requests */
+    struct netipc_lane lane;     /* for the workers */
     struct netipc_call *calls;   /* that workers have */
     struct netipc_call *answers; /* that wait for room, the oldest first */
     uint32_t in_flight;          /* both */

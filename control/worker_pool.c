@@ -6,16 +6,34 @@
 
 #include <stdlib.h>
 
+static void append(struct netipc_worker_pool *pool, struct netipc_lane *lane)
+{
+    lane->next = NULL;
+    *pool->last = lane;
+    pool->last = &lane->next;
+}
+
+static struct netipc_lane *take_first(struct netipc_worker_pool *pool)
+{
+    struct netipc_lane *lane = pool->first;
+    pool->first = lane->next;
+    if (pool->first == NULL)
+        pool->last = &pool->first;
+    return lane;
+}
+
 static struct netipc_job *next_job(struct netipc_worker_pool *pool)
 {
+    struct netipc_job *job = NULL;
     pthread_mutex_lock(&pool->lock);
     while (pool->first == NULL && !pool->stopping)
         pthread_cond_wait(&pool->change, &pool->lock);
-    struct netipc_job *job = pool->stopping ? NULL : pool->first;
-    if (job != NULL) {
-        pool->first = job->next;
-        if (pool->first == NULL)
-            pool->last = &pool->first;
+    if (!pool->stopping) {
+        struct netipc_lane *lane = take_first(pool);
+        job = lane->first;
+        lane->first = job->next;
+        if (lane->first != NULL)
+            append(pool, lane); /* behind all others that wait */
     }
     pthread_mutex_unlock(&pool->lock);
     return job;
@@ -72,12 +90,17 @@ void netipc_worker_pool_stop(struct netipc_worker_pool *pool)
     *pool = (struct netipc_worker_pool){0};
 }
 
-void netipc_worker_pool_add(struct netipc_worker_pool *pool, struct netipc_job *job)
+void netipc_worker_pool_add(struct netipc_worker_pool *pool, struct netipc_lane *lane, struct netipc_job *job)
 {
     job->next = NULL;
     pthread_mutex_lock(&pool->lock);
-    *pool->last = job;
-    pool->last = &job->next;
+    if (lane->first != NULL) {
+        lane->last->next = job;
+    } else {
+        lane->first = job;
+        append(pool, lane);
+    }
+    lane->last = job;
     pthread_cond_signal(&pool->change);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -47,7 +47,8 @@ enum { NETIPC_WORKERS_MAX = 64, NETIPC_IN_FLIGHT_MAX = 1024, NETIPC_BATCH_ITEMS_
 typedef struct netipc_server_config {
     uint32_t size;    /* sizeof(netipc_server_config), set by _init */
     uint32_t loop;    /* netipc_loop; default NETIPC_LOOP_OWN_THREAD */
-    uint32_t workers; /* threads that run handlers; 0 to NETIPC_WORKERS_MAX; default 0: the event loop does */
+    uint32_t workers; /* threads that run handlers, the sessions in turns; 0 to NETIPC_WORKERS_MAX; default 0: the
+                       * event loop does */
     uint32_t reserved;
 
     const char *run_dir; /* as a publisher's. No default. */

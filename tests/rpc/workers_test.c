@@ -315,6 +315,90 @@ static void requests_under_way_are_answered_before_a_refusal_closes(void **state
     netipc_server_close(server);
 }
 
+/* --- turns --- */
+
+/* An odd number is answered when a permit is there for it: one slow request at a time. The context. */
+struct permits {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    unsigned given, ended;
+};
+
+static netipc_status permitted(void *context, const netipc_request *request, netipc_answer *answer)
+{
+    struct permits *permits = context;
+    if (*(const unsigned char *)request->payload % 2 != 0) {
+        pthread_mutex_lock(&permits->lock);
+        while (permits->given == permits->ended)
+            pthread_cond_wait(&permits->change, &permits->lock);
+        permits->ended++;
+        pthread_mutex_unlock(&permits->lock);
+    }
+    return rpc_echo(NULL, request, answer);
+}
+
+static void permit(struct permits *permits, unsigned count)
+{
+    pthread_mutex_lock(&permits->lock);
+    permits->given += count;
+    pthread_cond_broadcast(&permits->change);
+    pthread_mutex_unlock(&permits->lock);
+}
+
+static bool requests_become(const netipc_server *server, uint64_t requests)
+{
+    for (uint64_t end = now_ms() + slow_ms(5000); now_ms() < end; pause_ms(1))
+        if (rpc_info(server).requests == requests)
+            return true;
+    return false;
+}
+
+enum { SLOW = 16, POLITE = 3 };
+
+/* All workers are busy with one session, and many more of its requests wait. When two of them have been permitted to
+ * end, everybody else is answered, in front of all the others. */
+static void sessions_take_turns_whoever_has_asked_first(void **state)
+{
+    const struct scene *scene = *state;
+    static const uint32_t workers[] = {1, 4};
+    for (size_t i = 0; i < sizeof workers / sizeof *workers; i++) {
+        struct permits permits = {0};
+        pthread_mutex_init(&permits.lock, NULL);
+        pthread_cond_init(&permits.change, NULL);
+        netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, permitted, &permits);
+        netipc_server *server = rpc_serve(scene, &service, workers[i]);
+        int greedy = rpc_open(scene), polite[POLITE];
+        for (uint64_t id = 0; id < SLOW; id++)
+            rpc_ask_number(greedy, id, 2 * id + 1);
+        assert_true(requests_become(server, SLOW));
+        for (unsigned each = 0; each < POLITE; each++) {
+            polite[each] = rpc_open(scene);
+            rpc_ask_number(polite[each], 1, 2);
+        }
+        assert_true(requests_become(server, SLOW + POLITE));
+        permit(&permits, 2);
+        for (unsigned each = 0; each < POLITE; each++)
+            rpc_expect_number(polite[each], 1, 2);
+        /* And again, at most one of the others' goes first. */
+        for (uint64_t id = 2; id < 5; id++) {
+            uint64_t before = rpc_info(server).requests;
+            rpc_ask_number(polite[0], id, 2 * id);
+            assert_true(requests_become(server, before + 1));
+            permit(&permits, 2);
+            rpc_expect_number(polite[0], id, 2 * id);
+        }
+        permit(&permits, SLOW);
+        for (unsigned each = 0; each < SLOW; each++) {
+            unsigned char packet[64];
+            assert_int_equal(raw_receive(greedy, packet, sizeof packet, slow_ms(5000)), 40);
+        }
+        netipc_server_close(server);
+        close(greedy);
+        for (unsigned each = 0; each < POLITE; each++)
+            close(polite[each]);
+    }
+}
+
 /* --- closing --- */
 
 static void *close_server(void *server)
@@ -369,6 +453,7 @@ int main(void)
         working(a_busy_worker_does_not_stop_the_loop),
         working(sessions_that_end_while_their_handlers_run_are_cleared_away),
         working(requests_under_way_are_answered_before_a_refusal_closes),
+        working(sessions_take_turns_whoever_has_asked_first),
         working(closing_waits_for_the_handlers_that_run_and_drops_what_has_not_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
