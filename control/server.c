@@ -49,7 +49,7 @@ static void on_woken(struct netipc_source *source, uint32_t events)
     netipc_event_loop_take_wake(&server->loop);
     netipc_server_on_done(server);
     bool draining = netipc_load(&server->draining, acquire) != 0;
-    for (struct netipc_service *service = server->services; service != NULL; service = service->next) {
+    for (struct netipc_service *service = netipc_server_services(server); service != NULL; service = service->next) {
         netipc_service_on_wake(service);
         if (draining)
             netipc_service_stop_listening(service);
@@ -73,14 +73,14 @@ static void look_at_times(struct netipc_server *server)
 {
     uint64_t now = netipc_os_monotonic_ns(), next = 0;
     server->times_changed = false;
-    for (struct netipc_service *service = server->services; service != NULL; service = service->next)
+    for (struct netipc_service *service = netipc_server_services(server); service != NULL; service = service->next)
         next = earlier(next, netipc_service_on_time(service, now));
     netipc_event_loop_set_timer(&server->loop, next);
 }
 
 static void look_at_drain(struct netipc_server *server)
 {
-    for (struct netipc_service *service = server->services; service != NULL; service = service->next)
+    for (struct netipc_service *service = netipc_server_services(server); service != NULL; service = service->next)
         if (!netipc_service_quiet(service))
             return;
     pthread_mutex_lock(&server->drain_lock);
@@ -189,7 +189,7 @@ static netipc_status check_call(const netipc_server *server)
 
 static netipc_status listen_all(struct netipc_server *server)
 {
-    for (struct netipc_service *service = server->services; service != NULL; service = service->next)
+    for (struct netipc_service *service = netipc_server_services(server); service != NULL; service = service->next)
         if (!service->listening && !netipc_service_listen(service))
             return netipc_fail_errno(ENOSPC, "watch the listening socket of %s", service->name);
     return NETIPC_OK;
@@ -226,9 +226,8 @@ void netipc_server_end(struct netipc_server *server, bool forked)
         netipc_worker_pool_stop(&server->pool);
     else
         free(server->pool.threads);
-    while (server->services != NULL) {
-        struct netipc_service *service = server->services;
-        server->services = service->next;
+    for (struct netipc_service *service = netipc_server_services(server), *next; service != NULL; service = next) {
+        next = service->next;
         netipc_service_free(service, forked);
     }
     netipc_server_free_watches(server, true);
@@ -332,7 +331,8 @@ netipc_status netipc_server_stats(const netipc_server *server, const char *servi
     netipc_status status = check_call(server);
     if (status != NETIPC_OK)
         return status;
-    for (const struct netipc_service *each = server->services; service != NULL && each != NULL; each = each->next) {
+    const struct netipc_service *each = netipc_server_services(server);
+    for (; service != NULL && each != NULL; each = each->next) {
         if (strcmp(each->name, service) != 0)
             continue;
         struct netipc_service_totals totals;

@@ -137,8 +137,8 @@ struct netipc_server {
     struct netipc_uid_list uids;
     uint32_t directory_mode, socket_mode, loop_kind, workers;
     uint64_t lock_timeout_ns;
-    struct netipc_service *services;          /* fixed once it has started */
-    struct netipc_watch *watches, *unwatched; /* the latter to be freed when a turn is over */
+    netipc_atomic_pointer(struct netipc_service) services; /* fixed once it has started; see below */
+    struct netipc_watch *watches, *unwatched;              /* the latter to be freed when a turn is over */
 
     struct netipc_event_loop loop;
     struct netipc_source woken, timer;
@@ -160,6 +160,12 @@ struct netipc_server {
     pthread_cond_t drain_change;
     bool drained; /* under drain_lock */
 };
+
+/* The first one. Any thread: a service is whole before it is put in front, and stays until the server is freed. */
+static inline struct netipc_service *netipc_server_services(const struct netipc_server *server)
+{
+    return netipc_load(&server->services, acquire);
+}
 
 /* --- service_linux.c --- */
 

@@ -327,8 +327,8 @@ netipc_status netipc_service_add(struct netipc_server *server, const netipc_serv
         netipc_service_free(service, false);
         return status;
     }
-    service->next = server->services;
-    server->services = service;
+    service->next = netipc_server_services(server);
+    netipc_store(&server->services, service, release);
     *added = service;
     return NETIPC_OK;
 }

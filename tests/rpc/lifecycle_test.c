@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be called when; several services; a caller's loop; forked children; draining. */
 #include "control/chunks.h"
+#include "shm/atomics.h"
 #include "tests/rpc/serve.h"
 
 #include <poll.h>
@@ -49,6 +50,44 @@ static void services_are_fixed_once_the_server_has_started(void **state)
     close(socket);
     netipc_server_close(server);
     assert_int_equal(access(scene->socket_path, F_OK), -1);
+}
+
+struct watcher {
+    netipc_server *server;
+    netipc_atomic_u32 seen, over;
+};
+
+static void *watch_statistics(void *context)
+{
+    struct watcher *watcher = context;
+    while (netipc_load(&watcher->over, acquire) == 0) {
+        netipc_service_info info = {.size = sizeof info};
+        if (netipc_server_stats(watcher->server, "added-7", &info) == NETIPC_OK && info.sessions == 0)
+            netipc_store(&watcher->seen, 1, release);
+    }
+    return NULL;
+}
+
+/* A race detector sees more of this. */
+static void another_thread_reads_statistics_while_services_are_added(void **state)
+{
+    enum { SERVICES = 8 };
+    struct watcher watcher = {.server = open_server(*state, NETIPC_LOOP_OWN_THREAD)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, watch_statistics, &watcher), 0);
+    for (int i = 0; i < SERVICES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "added-%d", i);
+        netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_increment, NULL);
+        service.service = name;
+        assert_int_equal(netipc_server_add(watcher.server, &service), NETIPC_OK);
+    }
+    assert_int_equal(netipc_server_start(watcher.server), NETIPC_OK);
+    for (uint64_t end = now_ms() + slow_ms(5000); netipc_load(&watcher.seen, acquire) == 0; pause_ms(1))
+        assert_true(now_ms() < end);
+    netipc_store(&watcher.over, 1, release);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    netipc_server_close(watcher.server);
 }
 
 static void a_server_that_never_started_can_be_closed(void **state)
@@ -394,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         living(services_are_fixed_once_the_server_has_started),
+        living(another_thread_reads_statistics_while_services_are_added),
         living(a_server_that_never_started_can_be_closed),
         living(answers_come_before_the_end_though_the_server_leaves_requests_unread),
         living(several_services_of_one_server_have_methods_limits_and_counters_of_their_own),
