@@ -70,7 +70,7 @@ static size_t directory_length(const netipc_batch_builder *builder)
 netipc_status netipc_batch_builder_init(netipc_batch_builder *builder, uint32_t item_count, void *buffer,
                                         size_t capacity)
 {
-    *builder = (netipc_batch_builder){0};
+    *builder = (netipc_batch_builder){.added = UINT32_MAX}; /* more than it has: it takes none, and is not whole */
     if (!netipc_array_ok(0, item_count, sizeof(struct entry), capacity))
         return netipc_fail(NETIPC_TOO_SMALL, "%zu bytes have no room for a directory of %u items", capacity,
                            item_count);
@@ -84,6 +84,8 @@ netipc_status netipc_batch_builder_init(netipc_batch_builder *builder, uint32_t 
 
 netipc_status netipc_batch_builder_next(netipc_batch_builder *builder, void **item, size_t *room)
 {
+    if (builder->added > builder->item_count)
+        return netipc_fail(NETIPC_WRONG_STATE, "the batch has not begun: there was no room for its directory");
     if (builder->added == builder->item_count)
         return netipc_fail(NETIPC_WRONG_STATE, "the batch has its %u items", builder->item_count);
     uint64_t at;
@@ -121,7 +123,9 @@ netipc_status netipc_batch_builder_add(netipc_batch_builder *builder, const void
 
 netipc_status netipc_batch_builder_finish(const netipc_batch_builder *builder, size_t *length)
 {
-    if (builder->added != builder->item_count)
+    if (builder->added > builder->item_count)
+        return netipc_fail(NETIPC_WRONG_STATE, "the batch has not begun: there was no room for its directory");
+    if (builder->added < builder->item_count)
         return netipc_fail(NETIPC_WRONG_STATE, "%u of %u items have been added", builder->added, builder->item_count);
     *length = builder->length;
     return NETIPC_OK;

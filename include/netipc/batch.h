@@ -46,7 +46,7 @@ typedef struct netipc_batch_builder {
 } netipc_batch_builder;
 
 /* For item_count items; buffer may be NULL when capacity is 0. NETIPC_OK; NETIPC_TOO_SMALL when there is no room for
- * the directory: then the builder takes no item. */
+ * the directory: then the builder takes no item and does not finish. */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_batch_builder_init(netipc_batch_builder *builder, uint32_t item_count,
                                                                     void *buffer, size_t capacity);
 
@@ -64,7 +64,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_batch_builder_next(netipc_batch
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_batch_builder_add(netipc_batch_builder *builder, const void *item,
                                                                    size_t length);
 
-/* *length gets the length of the payload. NETIPC_OK; NETIPC_WRONG_STATE when items are missing. */
+/* *length gets the length of the payload. NETIPC_OK; NETIPC_WRONG_STATE when items are missing, or _init has
+ * failed: then it stays as it is. */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_batch_builder_finish(const netipc_batch_builder *builder,
                                                                       size_t *length);
 

@@ -89,6 +89,23 @@ static void a_builder_never_writes_beyond_its_buffer(void **state)
     assert_int_equal(netipc_batch_builder_add(&builder, "x", 1), NETIPC_WRONG_STATE);
 }
 
+static void a_builder_that_had_no_room_does_not_finish(void **state)
+{
+    (void)state;
+    unsigned char buffer[64];
+    netipc_batch_builder builder;
+    void *item;
+    size_t room, length = 77;
+    assert_int_equal(netipc_batch_builder_init(&builder, 3, buffer, 23), NETIPC_TOO_SMALL);
+    assert_int_equal(netipc_batch_builder_next(&builder, &item, &room), NETIPC_WRONG_STATE);
+    assert_int_equal(netipc_batch_builder_finish(&builder, &length), NETIPC_WRONG_STATE);
+    assert_non_null(strstr(netipc_status_detail(), "no room"));
+    assert_int_equal(length, 77);
+    assert_int_equal(netipc_batch_builder_init(&builder, 0, NULL, 0), NETIPC_OK);
+    assert_int_equal(netipc_batch_builder_finish(&builder, &length), NETIPC_OK);
+    assert_int_equal(length, 0);
+}
+
 struct entry {
     uint32_t offset, length;
 };
@@ -171,6 +188,7 @@ int main(void)
         cmocka_unit_test(items_come_out_as_they_went_in),
         cmocka_unit_test(what_was_written_in_place_is_taken_without_a_copy),
         cmocka_unit_test(a_builder_never_writes_beyond_its_buffer),
+        cmocka_unit_test(a_builder_that_had_no_room_does_not_finish),
         cmocka_unit_test(a_directory_that_does_not_fit_its_items_is_refused),
         cmocka_unit_test(captured_batches_are_the_same_bytes_here),
     };
