@@ -173,6 +173,10 @@ static netipc_status check_ack(struct netipc_dial *dial, const struct netipc_env
     if ((ack->intersection_profiles & dial->required_profile) == 0)
         return netipc_fail(NETIPC_UNSUPPORTED, "the server of %s offers profiles 0x%x, 0x%x is needed", dial->service,
                            ack->server_supported_profiles, dial->required_profile);
+    uint32_t selected = ack->selected_profile & ack->intersection_profiles & dial->hello.supported_profiles;
+    if (selected != ack->selected_profile || netipc_wire_select_profile(selected, 0) != selected || selected == 0)
+        return netipc_fail(NETIPC_PROTOCOL, "profiles 0x%x were offered, and 0x%x selected of 0x%x in common",
+                           dial->hello.supported_profiles, ack->selected_profile, ack->intersection_profiles);
     if (ack->packet_size <= NETIPC_WIRE_ENVELOPE_SIZE || ack->packet_size > dial->hello.packet_size)
         return netipc_fail(NETIPC_PROTOCOL, "packets of %u bytes were offered, and %u agreed on",
                            dial->hello.packet_size, ack->packet_size);

@@ -420,6 +420,29 @@ static void no_profile(struct netipc_hello_ack *ack)
     ack->intersection_profiles = ack->selected_profile = 0;
 }
 
+static void nothing_selected(struct netipc_hello_ack *ack)
+{
+    ack->selected_profile = 0;
+}
+
+static void not_offered_by_us(struct netipc_hello_ack *ack)
+{
+    ack->intersection_profiles |= NETIPC_PROFILE_PUBLICATION;
+    ack->selected_profile = NETIPC_PROFILE_PUBLICATION;
+}
+
+static void not_offered_by_the_server(struct netipc_hello_ack *ack)
+{
+    ack->intersection_profiles |= 0x02;
+    ack->selected_profile = 0x02;
+}
+
+static void two_selected(struct netipc_hello_ack *ack)
+{
+    ack->intersection_profiles |= NETIPC_PROFILE_PUBLICATION;
+    ack->selected_profile = NETIPC_PROFILE_BASELINE | NETIPC_PROFILE_PUBLICATION;
+}
+
 static void tiny_packets(struct netipc_hello_ack *ack)
 {
     ack->packet_size = 32;
@@ -472,6 +495,10 @@ static void shake_badly(struct scene *scene, void (*part)(struct play *play), co
 static void an_agreement_that_was_not_offered_is_refused(void **state)
 {
     static const struct bad_ack all[] = {
+        {"no profile selected", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, nothing_selected},
+        {"a profile that was not offered", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, not_offered_by_us},
+        {"a profile that nobody has", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, not_offered_by_the_server},
+        {"two profiles selected", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, two_selected},
         {"layout 2", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, layout_2},
         {"flags", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, with_flags},
         {"padding", NETIPC_PROTOCOL, NETIPC_CLIENT_BROKEN, with_padding},
