@@ -338,7 +338,8 @@ uint64_t netipc_client_retry_in(netipc_client *client)
 
 int netipc_client_ready(const netipc_client *client)
 {
-    return client != NULL && netipc_load(&client->state, relaxed) == NETIPC_CLIENT_READY;
+    return client != NULL && netipc_load(&client->state, relaxed) == NETIPC_CLIENT_READY &&
+           !netipc_fork_guard_forked(&client->fork_guard);
 }
 
 /* --- calls --- */

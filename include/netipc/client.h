@@ -113,7 +113,7 @@ NETIPC_API netipc_status netipc_client_refresh(netipc_client *client);
 /* How long a refresh will do nothing new, in ns; 0: it would connect, or is connected. For timers of event loops. */
 NETIPC_API uint64_t netipc_client_retry_in(netipc_client *client);
 
-/* Whether the last refresh or call left a session: one load. Any thread; async-signal-safe. */
+/* Whether the last refresh or call left a session: two loads. 0 in a forked child. Any thread; async-signal-safe. */
 NETIPC_API int netipc_client_ready(const netipc_client *client);
 
 /* A request and its answer. */

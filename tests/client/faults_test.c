@@ -223,7 +223,8 @@ static int be_the_child(void *context)
     netipc_client_info info = {.size = sizeof info};
     netipc_client_request request;
     if (netipc_client_refresh(client) != NETIPC_FORKED || call_u64(client, 1, 1, 0, &request) != NETIPC_FORKED ||
-        netipc_client_status(client, &info) != NETIPC_FORKED || netipc_client_retry_in(client) != 0)
+        netipc_client_status(client, &info) != NETIPC_FORKED || netipc_client_retry_in(client) != 0 ||
+        netipc_client_ready(client) != 0)
         return 1;
     netipc_client_abort(client);
     netipc_client_resume(client);
