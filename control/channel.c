@@ -33,12 +33,20 @@ static enum netipc_channel_result result_of(enum netipc_packet_result result)
     case NETIPC_PACKET_DONE:
         return NETIPC_CHANNEL_DONE;
     case NETIPC_PACKET_AGAIN:
+    case NETIPC_PACKET_STARVED:
         return NETIPC_CHANNEL_AGAIN;
     case NETIPC_PACKET_CLOSED:
         return NETIPC_CHANNEL_CLOSED;
     default:
         return NETIPC_CHANNEL_FAILED;
     }
+}
+
+/* Whether what could not be sent is to wait, as the last attempt said. */
+static bool is_to_wait(struct netipc_channel *channel, enum netipc_packet_result result)
+{
+    channel->starved = result == NETIPC_PACKET_STARVED;
+    return channel->starved || result == NETIPC_PACKET_AGAIN;
 }
 
 /* The packet that a message has at an index. */
@@ -77,7 +85,7 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
         struct part part;
         make_part(channel, envelope, payload, sent, &part);
         enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, part.iov, 2);
-        if (result == NETIPC_PACKET_AGAIN)
+        if (is_to_wait(channel, result))
             break;
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
@@ -98,7 +106,7 @@ enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *cha
 {
     if (!netipc_channel_waits(channel)) {
         enum netipc_packet_result result = netipc_packet_send(channel->socket, packet, length, NULL, 0);
-        if (result != NETIPC_PACKET_AGAIN)
+        if (!is_to_wait(channel, result))
             return result_of(result);
     }
     if (!make_queue(channel))
@@ -161,6 +169,7 @@ enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
         if (packets == PACKETS_AT_ONCE)
             return NETIPC_CHANNEL_AGAIN;
         enum netipc_packet_result result = send_next(channel, message);
+        channel->starved = result == NETIPC_PACKET_STARVED;
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
     }

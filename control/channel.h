@@ -20,6 +20,7 @@ struct netipc_channel {
     struct netipc_transmit_queue queue;
     uint32_t first_sent; /* packets of the first of them that have left */
     uint64_t flushed;    /* packets that have left it */
+    bool starved;        /* the last packet met NETIPC_PACKET_STARVED: what waits is to be flushed after a while */
     struct netipc_joiner joiner;
 };
 
@@ -49,12 +50,19 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
 enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet,
                                                       size_t length);
 
-/* Sends what waits, but not without end. DONE: all of it; AGAIN: when the socket is writable, which it may be still. */
+/* Sends what waits, but not without end. DONE: all of it; AGAIN: when the socket is writable, which it may be still, or
+ * when starved, in NETIPC_PACKET_RETRY_NS. */
 enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel);
 
 static inline bool netipc_channel_waits(const struct netipc_channel *channel)
 {
     return !netipc_transmit_queue_empty(&channel->queue);
+}
+
+/* Whether a writable socket is worth being told of. */
+static inline bool netipc_channel_waits_for_room(const struct netipc_channel *channel)
+{
+    return netipc_channel_waits(channel) && !channel->starved;
 }
 
 /*

@@ -85,7 +85,7 @@ static netipc_status send_hello(struct netipc_dial *dial)
     enum netipc_packet_result result = netipc_packet_send(dial->socket, packet, length, NULL, 0);
     if (result == NETIPC_PACKET_FAILED)
         return netipc_fail_errno(errno, "send to the server of %s", dial->service);
-    if (result == NETIPC_PACKET_AGAIN)
+    if (result == NETIPC_PACKET_AGAIN || result == NETIPC_PACKET_STARVED)
         return netipc_fail(NETIPC_NO_MEMORY, "a new socket to the server of %s takes no packet", dial->service);
     /* When it has closed already, a refusal may have been sent before: the answer is read all the same. */
     dial->state = NETIPC_DIAL_HELLO;

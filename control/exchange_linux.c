@@ -25,9 +25,12 @@ static netipc_status await(const struct netipc_client *client, uint64_t deadline
     uint64_t now = netipc_os_monotonic_ns();
     if (now >= deadline_ns)
         return netipc_fail(NETIPC_TIMED_OUT, "no answer from the server of %s", client->service);
+    bool starved = netipc_channel_waits(&client->channel) && client->channel.starved;
     uint64_t left = deadline_ns - now;
+    if (starved && left > NETIPC_PACKET_RETRY_NS)
+        left = NETIPC_PACKET_RETRY_NS;
     struct pollfd polled[] = {
-        {.fd = client->dial.socket, .events = POLLIN | (netipc_channel_waits(&client->channel) ? POLLOUT : 0)},
+        {.fd = client->dial.socket, .events = POLLIN | (netipc_channel_waits_for_room(&client->channel) ? POLLOUT : 0)},
         {.fd = client->cancel, .events = POLLIN},
         {.fd = client->dial.peer.pidfd, .events = POLLIN},
     };

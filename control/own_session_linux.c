@@ -105,7 +105,9 @@ netipc_status netipc_session_poll(struct netipc_session *session)
 
 static void watch_for_room(netipc_session *session)
 {
-    bool waits = netipc_channel_waits(&session->channel);
+    bool waits = netipc_channel_waits_for_room(&session->channel);
+    bool starved = netipc_channel_waits(&session->channel) && !waits;
+    session->flush_ns = starved ? netipc_os_monotonic_ns() + NETIPC_PACKET_RETRY_NS : 0;
     if (waits == session->waits_for_room)
         return;
     struct epoll_event event = {.events = EPOLLIN | (waits ? EPOLLOUT : 0u)};
@@ -120,10 +122,12 @@ int netipc_session_fd(const netipc_session *session)
 
 uint64_t netipc_session_retry_in(const netipc_session *session)
 {
-    if (check_call(session) != NETIPC_OK || session->dial.retry_ns == 0)
+    if (check_call(session) != NETIPC_OK)
         return UINT64_MAX;
-    uint64_t now = netipc_os_monotonic_ns();
-    return session->dial.retry_ns > now ? session->dial.retry_ns - now : 0;
+    uint64_t at = session->ready ? session->flush_ns : session->dial.retry_ns, now = netipc_os_monotonic_ns();
+    if (at == 0)
+        return UINT64_MAX;
+    return at > now ? at - now : 0;
 }
 
 /* --- the handshake --- */

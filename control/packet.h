@@ -10,12 +10,17 @@
 
 enum netipc_packet_result {
     NETIPC_PACKET_DONE,
-    NETIPC_PACKET_AGAIN,  /* nothing to receive; or no room, or too many descriptors under way, to send now */
-    NETIPC_PACKET_CLOSED, /* the peer has closed */
-    NETIPC_PACKET_FAILED  /* errno says why */
+    NETIPC_PACKET_AGAIN,   /* nothing to receive, or no room to send now: the socket tells when it is worth it */
+    NETIPC_PACKET_STARVED, /* sending: the kernel has no memory now, or too many descriptors are under way; nothing
+                            * tells when that is over, and the socket may be writable all the while */
+    NETIPC_PACKET_CLOSED,  /* the peer has closed */
+    NETIPC_PACKET_FAILED   /* errno says why */
 };
 
-enum { NETIPC_PACKET_FDS_MAX = 2 };
+enum {
+    NETIPC_PACKET_FDS_MAX = 2,
+    NETIPC_PACKET_RETRY_NS = 10000000 /* how long to wait after STARVED */
+};
 
 enum netipc_packet_result netipc_packet_send(int socket, const void *packet, size_t length, const int *fds,
                                              size_t fd_count);

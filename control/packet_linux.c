@@ -18,10 +18,11 @@ static enum netipc_packet_result result_of_errno(void)
 {
     switch (errno) {
     case EAGAIN:
+        return NETIPC_PACKET_AGAIN;
     case ENOBUFS:
     case ENOMEM:
     case ETOOMANYREFS:
-        return NETIPC_PACKET_AGAIN;
+        return NETIPC_PACKET_STARVED;
     case EPIPE:
     case ECONNRESET:
     case ENOTCONN:
@@ -81,8 +82,10 @@ static enum netipc_packet_result receive(int socket, struct msghdr *message, siz
         else if (got >= 0 || errno != EINTR)
             break;
     }
-    if (got < 0)
-        return result_of_errno();
+    if (got < 0) {
+        enum netipc_packet_result result = result_of_errno();
+        return result == NETIPC_PACKET_STARVED ? NETIPC_PACKET_AGAIN : result; /* what has come stays there */
+    }
     *length = (size_t)got;
     /* A packet without bytes looks like the end, and no correct peer sends one: both end the session. */
     return got == 0 ? NETIPC_PACKET_CLOSED : NETIPC_PACKET_DONE;

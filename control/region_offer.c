@@ -83,7 +83,7 @@ void netipc_session_offer_region(struct netipc_peer_session *session)
         session->descriptors_sent = true;
         session->leases_granted = leases;
         service->granted_leases += leases;
-    } else if (result == NETIPC_PACKET_AGAIN) {
+    } else if (result == NETIPC_PACKET_AGAIN || result == NETIPC_PACKET_STARVED) {
         netipc_session_set_due(session, &session->retry_ns, REGION_RETRY_NS);
     } else {
         netipc_session_end(session, "peer-closed");

@@ -18,8 +18,10 @@ void netipc_session_watch(struct netipc_peer_session *session)
     if (session->state == NETIPC_SESSION_ENDED)
         return;
     uint32_t interest = netipc_session_takes_requests(session) ? NETIPC_READABLE : 0;
-    if (netipc_channel_waits(&session->channel))
+    if (netipc_channel_waits_for_room(&session->channel))
         interest |= NETIPC_WRITABLE;
+    else if (netipc_channel_waits(&session->channel) && session->flush_ns == 0)
+        netipc_session_set_due(session, &session->flush_ns, NETIPC_PACKET_RETRY_NS);
     if (interest == session->interest)
         return;
     session->interest = interest;
@@ -248,9 +250,17 @@ uint64_t netipc_session_on_time(struct netipc_peer_session *session, uint64_t no
         netipc_session_end(session, "deadline");
         return 0;
     }
+    if (session->flush_ns != 0 && now_ns >= session->flush_ns) {
+        session->flush_ns = 0;
+        on_writable(session);
+    }
     /* An answer that waits for room goes first. */
     if (session->state == NETIPC_SESSION_REGION_DUE && session->retry_ns != 0 && now_ns >= session->retry_ns)
         netipc_session_offer_region(session);
     due = earliest_due(session);
-    return session->retry_ns != 0 && (due == 0 || session->retry_ns < due) ? session->retry_ns : due;
+    const uint64_t retries[] = {session->retry_ns, session->flush_ns};
+    for (size_t i = 0; i < sizeof retries / sizeof *retries; i++)
+        if (retries[i] != 0 && (due == 0 || retries[i] < due))
+            due = retries[i];
+    return due;
 }

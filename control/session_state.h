@@ -24,6 +24,7 @@ struct netipc_session {
     struct netipc_fork_guard fork_guard;
     int epoll;
     bool waits_for_room; /* as epoll knows it */
+    uint64_t flush_ns;   /* when to try again to send what waits for the kernel's memory; 0: nothing does */
     netipc_status over;  /* what ended it; NETIPC_OK: nothing has */
     bool ready;
 

@@ -127,8 +127,10 @@ static netipc_status send_control(struct netipc_subscription *client, uint16_t o
             return NETIPC_OK;
         if (result == NETIPC_PACKET_FAILED)
             return netipc_fail_errno(errno, "send to the publisher");
-        netipc_status status = await(client, POLLOUT, deadline_ns);
-        if (status != NETIPC_OK)
+        uint64_t retry_ns = netipc_os_monotonic_ns() + NETIPC_PACKET_RETRY_NS;
+        bool starved = result == NETIPC_PACKET_STARVED && retry_ns < deadline_ns;
+        netipc_status status = starved ? await(client, 0, retry_ns) : await(client, POLLOUT, deadline_ns);
+        if (status != NETIPC_OK && !(starved && status == NETIPC_TIMED_OUT))
             return status;
     }
 }
