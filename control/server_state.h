@@ -58,7 +58,8 @@ struct netipc_peer_session {
 
     /* When it ends unless something happens; monotonic; 0: not. */
     uint64_t handshake_due_ns, read_due_ns, write_due_ns, idle_due_ns;
-    uint64_t flush_ns; /* when to try again to send what waits for the kernel's memory; 0: nothing does */
+    uint64_t read_left_ns; /* what is left of the read deadline, which stands still while nothing is read; 0: it runs */
+    uint64_t flush_ns;     /* when to try again to send what waits for the kernel's memory; 0: nothing does */
 
     uint16_t refusal; /* transport_status that its HELLO will get; OK: it may be accepted */
     bool counted;     /* is one of max_sessions, with a place in the table */

@@ -12,12 +12,27 @@ enum {
 
 /* --- leaving --- */
 
+/* The time for a message to come is the peer's only as long as it is read. */
+static void stop_or_go_on_reading(struct netipc_peer_session *session, bool reads)
+{
+    if (reads && session->read_left_ns != 0) {
+        netipc_session_set_due(session, &session->read_due_ns, session->read_left_ns);
+        session->read_left_ns = 0;
+    } else if (!reads && session->read_due_ns != 0) {
+        uint64_t now = netipc_os_monotonic_ns();
+        session->read_left_ns = session->read_due_ns > now ? session->read_due_ns - now : 1;
+        netipc_session_clear_due(session, &session->read_due_ns);
+    }
+}
+
 /* What waits has all left, or something has changed that decides what may be read. */
 void netipc_session_watch(struct netipc_peer_session *session)
 {
     if (session->state == NETIPC_SESSION_ENDED)
         return;
-    uint32_t interest = netipc_session_takes_requests(session) ? NETIPC_READABLE : 0;
+    bool reads = netipc_session_takes_requests(session);
+    uint32_t interest = reads ? NETIPC_READABLE : 0;
+    stop_or_go_on_reading(session, reads);
     if (netipc_channel_waits_for_room(&session->channel))
         interest |= NETIPC_WRITABLE;
     else if (netipc_channel_waits(&session->channel) && session->flush_ns == 0)

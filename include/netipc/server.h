@@ -135,9 +135,10 @@ typedef struct netipc_service_config {
                                     * what the largest answer takes. While it is full, nothing is read from that peer. */
 
     uint64_t handshake_timeout_ns; /* from connect to HELLO; default 5 s */
-    uint64_t read_timeout_ns;      /* from the first packet of a message to its last; default 30 s */
-    uint64_t write_timeout_ns;     /* for a peer to make room for an answer; default 10 s */
-    uint64_t idle_timeout_ns;      /* without a request; default 0: none */
+    uint64_t read_timeout_ns;  /* from the first packet of a message to its last, not counting what answers that wait
+                                * keep it from being read; default 30 s */
+    uint64_t write_timeout_ns; /* for a peer to make room for an answer; default 10 s */
+    uint64_t idle_timeout_ns;  /* without a request; default 0: none */
 } netipc_service_config;
 
 /* Fills in the defaults. The caller sets service, method and handler. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Peers that say nothing, half of it, or do not listen: each is ended by a deadline of its own and holds up nobody. */
+#include "control/chunks.h"
 #include "tests/rpc/serve.h"
 
 #include <errno.h>
@@ -65,6 +66,57 @@ static void who_sends_the_first_chunk_and_stops_is_ended_at_the_read_timeout(voi
         uint64_t start = now_ms();
         raw_send_message(socket, &request, &number, sizeof number);
         expect_ended_in_time(scene, server, socket, start);
+        close(socket);
+        netipc_server_close(server);
+    }
+}
+
+/* A number waits at the gate, and the answer is much more than what was asked. */
+static const unsigned char much[60000];
+
+static netipc_status gated_much(void *gate, const netipc_request *request, netipc_answer *answer)
+{
+    if (request->length != sizeof(uint64_t))
+        return rpc_echo(NULL, request, answer);
+    netipc_status status = rpc_gated(gate, request, answer);
+    return status == NETIPC_OK ? netipc_answer_write(answer, much, sizeof much) : status;
+}
+
+/* Until answers that wait have filled the queue, nothing more of a request that has begun to come can be read: that
+ * time is not the peer's. What is left of it is, once the answers have gone. */
+static void the_read_timeout_stands_still_while_answers_keep_a_request_from_being_read(void **state)
+{
+    enum { ASKED = 15, TWO_PACKETS = 16, SMALL_PACKET = NETIPC_WIRE_ENVELOPE_SIZE + 8 };
+    static unsigned char packet[sizeof much + NETIPC_WIRE_ENVELOPE_SIZE];
+    struct netipc_envelope request = rpc_request(NETIPC_METHOD_INCREMENT, ASKED, TWO_PACKETS), chunk;
+    struct netipc_envelope response = rpc_response(&request, NETIPC_TRANSPORT_OK, TWO_PACKETS);
+    uint32_t offset, length;
+    netipc_chunk_at(&request, SMALL_PACKET, 1, (unsigned char *)&chunk, &offset, &length);
+    const struct scene *scene = *state;
+    for (unsigned goes_on = 0; goes_on < 2; goes_on++) {
+        struct rpc_gate gate;
+        rpc_gate_init(&gate);
+        netipc_service_config service = patient(gated_much, &gate);
+        service.read_timeout_ns = rpc_ns(DEADLINE_MS / 2);
+        netipc_server *server = rpc_serve(scene, &service, 1);
+        int socket = rpc_open(scene);
+        for (uint64_t id = 0; id < ASKED; id++)
+            rpc_ask_number(socket, id, 1);
+        raw_send_message(socket, &request, "sixteen ", offset);
+        assert_true(rpc_gate_has(&gate, 1));
+        pause_ms(20); /* the packet is taken meanwhile; if not, there is nothing to be seen */
+        rpc_gate_open(&gate);
+        pause_ms(slow_ms(DEADLINE_MS));
+        assert_int_equal(rpc_info(server).timed_out, 0);
+        for (uint64_t id = 0; id < ASKED; id++)
+            assert_int_equal(raw_receive(socket, packet, sizeof packet, slow_ms(5000)), sizeof packet);
+        if (goes_on != 0) {
+            raw_send_message(socket, &chunk, "of them ", length);
+            rpc_expect(socket, &response, "sixteen of them ");
+        } else {
+            raw_expect_closed(socket);
+            assert_int_equal(rpc_info(server).timed_out, 1);
+        }
         close(socket);
         netipc_server_close(server);
     }
@@ -246,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         slowly(who_is_silent_before_hello_is_ended_at_the_handshake_timeout),
         slowly(who_sends_the_first_chunk_and_stops_is_ended_at_the_read_timeout),
+        slowly(the_read_timeout_stands_still_while_answers_keep_a_request_from_being_read),
         slowly(who_never_reads_is_not_read_from_and_ended_at_the_write_timeout),
         slowly(who_reads_late_gets_every_answer),
         slowly(a_refusal_behind_answers_that_wait_arrives),
