@@ -3,7 +3,11 @@
 
 #include <string.h>
 
-enum { PACKETS_AT_ONCE = 64 }; /* sent, then it is others' turn: who reads as fast as we send must not hold them up */
+enum {
+    PACKETS_AT_ONCE = 64, /* sent, then it is others' turn: who reads as fast as we send must not hold them up */
+    /* Memory of a queue that nothing is in, as that of a session with default limits. */
+    QUEUE_KEPT = 65536 + NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_WIRE_CONTROL_MAX + 2 * NETIPC_TRANSMIT_OVERHEAD
+};
 
 void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t packet_size, uint32_t payload_limit,
                          size_t queue_size)
@@ -70,6 +74,12 @@ static bool make_queue(struct netipc_channel *channel)
            netipc_transmit_queue_open(&channel->queue, channel->queue_size) == NETIPC_OK;
 }
 
+static void trim_queue(struct netipc_channel *channel)
+{
+    if (channel->queue.size > QUEUE_KEPT && !netipc_channel_waits(channel))
+        netipc_transmit_queue_close(&channel->queue);
+}
+
 enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, const struct netipc_envelope *envelope,
                                                const void *payload)
 {
@@ -90,8 +100,10 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
     }
-    if (sent == count)
+    if (sent == count) {
+        trim_queue(channel);
         return NETIPC_CHANNEL_DONE;
+    }
     if (!make_queue(channel))
         return NETIPC_CHANNEL_NO_MEMORY;
     if (sent > 0) /* nothing waits, then */
@@ -173,6 +185,7 @@ enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
         if (result != NETIPC_PACKET_DONE)
             return result_of(result);
     }
+    trim_queue(channel);
     return NETIPC_CHANNEL_DONE;
 }
 

@@ -14,7 +14,7 @@
 struct netipc_channel {
     int socket;
     uint32_t packet_size; /* agreed in the handshake; above NETIPC_WIRE_ENVELOPE_SIZE */
-    size_t queue_size;    /* bytes of the transmit queue, which is made when first needed */
+    size_t queue_size;    /* bytes of the transmit queue, which is made when needed, and kept only if it is not large */
     /* Messages, each whole: split only when they leave, since packets may be so small that their headers are most of
      * what there is to copy. */
     struct netipc_transmit_queue queue;

@@ -315,6 +315,7 @@ netipc_status netipc_client_refresh(netipc_client *client)
         return status;
     if (aborted(client))
         return fail_aborted();
+    netipc_joiner_trim(&client->channel.joiner);
     if (in_session(client)) {
         status = netipc_client_look(client);
         if (status == NETIPC_OK)
@@ -412,6 +413,7 @@ netipc_status netipc_client_call(netipc_client *client, netipc_client_request *r
     client->aborts_before = netipc_load(&client->aborts, acquire);
     request->answer = NULL;
     request->answer_length = 0;
+    netipc_joiner_trim(&client->channel.joiner); /* the last answer is not to be used any more */
     if (aborted(client))
         return fail_aborted();
     if (!in_session(client))

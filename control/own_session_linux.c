@@ -345,6 +345,7 @@ netipc_status netipc_session_receive(netipc_session *session, netipc_message *me
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no message given, or its size is not set");
     if (!session->ready)
         return netipc_fail(NETIPC_WRONG_STATE, "the session is not ready yet");
+    netipc_joiner_trim(&session->channel.joiner); /* the last message has been dealt with */
     unsigned packets = PACKETS_A_CALL;
     enum netipc_channel_result result = netipc_channel_receive(&session->channel, session->scratch, &packets);
     const struct netipc_envelope *envelope = &session->channel.joiner.envelope;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers larger than was agreed on: the client asks for more by itself, up to what it is configured for. */
+#include "control/client_state.h"
 #include "tests/client/stage.h"
 
 #include <stdlib.h>
@@ -59,6 +60,24 @@ static void answers_of_every_size_arrive_whole(void **state)
         }
         kill_server(&server);
     }
+}
+
+/* Its memory is the client's until the next call or refresh, and no longer. */
+static void the_memory_of_a_large_answer_is_given_back(void **state)
+{
+    enum { KEPT = 65536 };
+    struct server_process server;
+    start_maker(*state, 32 * MIB, 0, &server);
+    netipc_client_config config = client_config(*state);
+    netipc_client *client = open_ready_client(&config);
+    for (int by_call = 0; by_call < 2; by_call++) {
+        expect_status(make(client, 5 * MIB), NETIPC_OK);
+        assert_in_range(client->channel.joiner.capacity, 5 * MIB, 32 * MIB);
+        expect_status(by_call ? make(client, 1) : netipc_client_refresh(client), NETIPC_OK);
+        assert_in_range(client->channel.joiner.capacity, 0, KEPT);
+    }
+    netipc_client_close(client);
+    kill_server(&server);
 }
 
 static void the_limit_of_the_client_is_told_with_its_numbers(void **state)
@@ -160,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(answers_of_every_size_arrive_whole),
+        test(the_memory_of_a_large_answer_is_given_back),
         test(the_limit_of_the_client_is_told_with_its_numbers),
         test(the_limit_of_the_server_is_told_with_both_numbers),
         test(a_server_that_refuses_and_closes_is_asked_for_more),

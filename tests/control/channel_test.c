@@ -147,11 +147,48 @@ static void a_message_that_waits_takes_no_memory_for_its_packets(void **state)
     close(pair[1]);
 }
 
+/* A message of several packets has its queue made first, whether it comes to be used or not. */
+static void a_large_queue_is_given_back_when_all_has_left_and_a_small_one_is_kept(void **state)
+{
+    (void)state;
+    enum { LARGE = 300000, SMALL = 60000 };
+    static unsigned char payload[LARGE], scratch[NETIPC_WIRE_ENVELOPE_SIZE + 4096];
+    for (uint32_t length = LARGE;; length = SMALL) {
+        int pair[2];
+        struct netipc_channel sender, receiver;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        netipc_channel_init(&sender, pair[0], sizeof scratch, length, netipc_channel_queue_for(length));
+        netipc_channel_init(&receiver, pair[1], sizeof scratch, length, 1);
+        for (uint32_t round = 0, sends = length; round < 3; round++, sends = round == 1 ? 10000 : length) {
+            const struct netipc_envelope envelope = {.magic = NETIPC_WIRE_MAGIC,
+                                                     .version = NETIPC_WIRE_VERSION,
+                                                     .header_len = NETIPC_WIRE_ENVELOPE_SIZE,
+                                                     .kind = NETIPC_KIND_REQUEST,
+                                                     .payload_len = sends};
+            unsigned packets = 1000;
+            assert_int_equal(netipc_channel_send(&sender, &envelope, payload), NETIPC_CHANNEL_DONE);
+            assert_int_equal(netipc_channel_waits(&sender), sends == LARGE);
+            while (netipc_channel_receive(&receiver, scratch, &packets) == NETIPC_CHANNEL_AGAIN)
+                assert_in_range(netipc_channel_flush(&sender), NETIPC_CHANNEL_DONE, NETIPC_CHANNEL_AGAIN);
+            assert_int_equal(netipc_channel_flush(&sender), NETIPC_CHANNEL_DONE);
+            assert_int_equal(receiver.joiner.envelope.payload_len, sends);
+            assert_int_equal(sender.queue.bytes != NULL, length == SMALL);
+        }
+        netipc_channel_free(&sender);
+        netipc_channel_free(&receiver);
+        close(pair[0]);
+        close(pair[1]);
+        if (length == SMALL)
+            break;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_of_many_packets_leaves_in_several_turns_although_there_is_room),
         cmocka_unit_test(messages_that_wait_leave_whole_and_in_order_at_every_packet_size),
+        cmocka_unit_test(a_large_queue_is_given_back_when_all_has_left_and_a_small_one_is_kept),
         cmocka_unit_test(a_message_that_waits_takes_no_memory_for_its_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions by hand: both ends in one thread, so that nothing here may ever block. */
+#include "control/session_state.h"
 #include "control/wire.h"
 #include "tests/control/raw_client.h"
 #include "tests/control/scene.h"
@@ -156,6 +157,22 @@ static void messages_of_any_length_up_to_the_limit_arrive_whole(void **state)
     assert_int_equal(netipc_session_send(calling, &request), NETIPC_LIMIT_EXCEEDED);
     free(more);
     send_there_and_back(5); /* nothing was taken of it */
+}
+
+/* Of the message that was received last, and of those that had to wait. */
+static void the_memory_of_large_messages_is_given_back(void **state)
+{
+    enum { LARGE = 3000000, KEPT = 65536 };
+    netipc_session_config config = config_of(*state);
+    config.max_request_payload = config.max_response_payload = LARGE;
+    connect_both(&config, &config);
+    send_there_and_back(LARGE);
+    assert_non_null(calling->channel.joiner.joined);
+    send_there_and_back(8);
+    assert_in_range(calling->channel.joiner.capacity, 0, KEPT);
+    assert_in_range(answering->channel.joiner.capacity, 0, KEPT);
+    assert_null(calling->channel.queue.bytes);
+    assert_null(answering->channel.queue.bytes);
 }
 
 static void a_full_queue_takes_nothing_more_until_the_peer_reads(void **state)
@@ -409,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         by_hand(requests_are_pipelined_and_answered_in_any_order),
         by_hand(messages_of_any_length_up_to_the_limit_arrive_whole),
+        by_hand(the_memory_of_large_messages_is_given_back),
         by_hand(a_full_queue_takes_nothing_more_until_the_peer_reads),
         by_hand(who_may_not_have_a_session_is_told_why),
         by_hand(a_message_above_the_limit_is_described_and_ends_the_receiving),
