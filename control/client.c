@@ -371,6 +371,16 @@ static bool ask_for_more(netipc_client *client)
     return true;
 }
 
+/* It was asked for more, and grants no more than before, when that was too little. The new session stands. */
+static netipc_status fail_at_its_ceiling(netipc_client *client, uint32_t asked_before)
+{
+    uint32_t asked = client->dial.hello.max_response_payload_bytes;
+    client->dial.hello.max_response_payload_bytes = asked_before;
+    return netipc_fail(NETIPC_LIMIT_EXCEEDED,
+                       "the answer is larger than the %u bytes that the server of %s grants; %u were asked for",
+                       client->dial.ack.max_response_payload_bytes, client->service, asked);
+}
+
 /* Whether an exchange that ended so has left a session that can be used again. */
 static bool survives(const netipc_client *client, netipc_status status)
 {
@@ -386,6 +396,8 @@ static netipc_status call(netipc_client *client, netipc_client_request *request,
         bool sent = client->next_id != id;
         if (survives(client, status) || !sent)
             return status;
+        uint32_t asked = client->dial.hello.max_response_payload_bytes,
+                 agreed = client->dial.ack.max_response_payload_bytes;
         bool more = status == NETIPC_LIMIT_EXCEEDED && ask_for_more(client);
         bool lost = status == NETIPC_GONE || status == NETIPC_DISCONNECTED;
         bool again = lost && !resent;
@@ -400,6 +412,8 @@ static netipc_status call(netipc_client *client, netipc_client_request *request,
         status = connect_once(client, deadline_ns);
         if (status != NETIPC_OK)
             return status;
+        if (more && client->dial.ack.max_response_payload_bytes <= agreed)
+            return fail_at_its_ceiling(client, asked);
     }
 }
 

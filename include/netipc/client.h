@@ -63,7 +63,8 @@ typedef struct netipc_client_config {
     uint32_t max_batch_items;      /* of a request, and of its answer; 1 to NETIPC_BATCH_ITEMS_MAX; default 1024 */
     uint32_t response_payload;     /* bytes of an answer to ask for at first; default 65,536 */
     uint32_t max_response_payload; /* … and at most: when an answer does not fit, the client asks for twice as much and
-                                    * calls again; default 64 MiB; both 1 to NETIPC_PAYLOAD_MAX */
+                                    * calls again, unless the server grants no more than before; default 64 MiB; both
+                                    * 1 to NETIPC_PAYLOAD_MAX */
 
     uint64_t connect_timeout_ns; /* for one attempt to connect and shake hands; default 5 s */
     uint64_t call_timeout_ns;    /* for a call that gives none; default 30 s */
@@ -143,11 +144,11 @@ typedef struct netipc_client_request {
  * netipc_status, and four bytes of zeros; what the handler gave is behind them.
  *
  * NETIPC_OK. NETIPC_NOT_READY. NETIPC_TIMED_OUT. NETIPC_ABORTED. NETIPC_LIMIT_EXCEEDED: the request is above what was
- * agreed on (nothing was sent), or the answer above max_response_payload. NETIPC_UNSUPPORTED: the server does not have
- * this method. NETIPC_CORRUPT: the server cannot decode the request. NETIPC_REQUEST_FAILED: it could not carry it out.
- * NETIPC_PROTOCOL: its answer was none. NETIPC_DISCONNECTED, NETIPC_GONE: the session broke a second time.
- * NETIPC_INVALID_ARGUMENT, NETIPC_FORKED, NETIPC_NO_MEMORY, NETIPC_SYSTEM; and
- * what the attempt to connect again said. Blocks for the timeout at most, connecting included.
+ * agreed on (nothing was sent), or the answer above max_response_payload or what the server grants. NETIPC_UNSUPPORTED:
+ * the server does not have this method. NETIPC_CORRUPT: the server cannot decode the request. NETIPC_REQUEST_FAILED: it
+ * could not carry it out. NETIPC_PROTOCOL: its answer was none. NETIPC_DISCONNECTED, NETIPC_GONE: the session broke a
+ * second time. NETIPC_INVALID_ARGUMENT, NETIPC_FORKED, NETIPC_NO_MEMORY, NETIPC_SYSTEM; and what the attempt to connect
+ * again said. Blocks for the timeout at most, connecting included.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_client_call(netipc_client *client, netipc_client_request *request);
 

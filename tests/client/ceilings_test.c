@@ -104,14 +104,29 @@ static void the_limit_of_the_server_is_told_with_both_numbers(void **state)
     struct server_process server;
     start_maker(*state, 100000, 0, &server);
     netipc_client_config config = client_config(*state);
-    config.max_response_payload = 400000;
+    config.max_response_payload = 64 * MIB;
     netipc_client *client = open_ready_client(&config);
     expect_status(make(client, 100000), NETIPC_OK);
     assert_int_equal(client_info(client).max_response_payload, 100000);
     expect_status(make(client, 100001), NETIPC_LIMIT_EXCEEDED);
     assert_non_null(strstr(netipc_status_detail(), "100000"));
-    assert_non_null(strstr(netipc_status_detail(), "400000"));
-    assert_int_equal(client_info(client).growths, 3); /* and no more than that */
+    assert_non_null(strstr(netipc_status_detail(), "262144"));
+    /* It was asked for more once, and did not give it: that was enough, and the request was not sent again. */
+    netipc_client_info info = client_info(client);
+    assert_int_equal(info.growths, 2);
+    assert_int_equal(info.sessions, 3);
+    assert_int_equal(info.resends, 0);
+    assert_int_equal(server.board->handled, 3);
+    /* It can be called on, and is not asked for more and more. */
+    for (uint64_t i = 1; i <= 3; i++) {
+        expect_status(netipc_client_refresh(client), NETIPC_OK);
+        expect_status(make(client, 100001), NETIPC_LIMIT_EXCEEDED);
+        assert_non_null(strstr(netipc_status_detail(), "262144"));
+        assert_int_equal(client_info(client).sessions, 3 + i);
+        assert_int_equal(server.board->handled, 3 + i);
+    }
+    expect_status(netipc_client_refresh(client), NETIPC_OK);
+    expect_status(make(client, 100000), NETIPC_OK);
     netipc_client_close(client);
     kill_server(&server);
 }
