@@ -52,7 +52,7 @@ struct netipc_peer_session {
     enum netipc_session_state state;
     struct netipc_channel channel; /* its socket is -1 once closed */
     uint32_t interest;             /* events that the loop tells of */
-    bool ends_after_answers;       /* nothing is read any more; it ends when what waits has left */
+    bool ends_after_answers; /* nothing is read any more; it ends when what runs is answered, and what waits has left */
     struct netipc_peer peer;
     uint64_t number; /* session_id, from 1; 0 before HELLO_ACK */
 

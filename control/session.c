@@ -55,7 +55,7 @@ void netipc_session_sent(struct netipc_peer_session *session, enum netipc_channe
         if (session->write_due_ns == 0)
             netipc_session_set_due(session, &session->write_due_ns, session->service->limits.write_timeout_ns);
     } else if (session->ends_after_answers && session->in_flight == 0) {
-        netipc_session_end(session, "refused");
+        netipc_session_end(session, "answered");
     }
     netipc_session_watch(session);
 }
@@ -145,6 +145,16 @@ static void on_hello_packet(struct netipc_peer_session *session, unsigned char *
     }
 }
 
+/* Nothing more comes. Perhaps the peer has shut down its sending half only, and waits for the answers to what it has
+ * asked; if not, the loop is told that it has hung up, unasked. */
+static void on_last(struct netipc_peer_session *session)
+{
+    if (session->in_flight > 0 || netipc_channel_waits(&session->channel))
+        session->ends_after_answers = true;
+    else
+        netipc_session_end(session, "peer-closed");
+}
+
 static void on_next(struct netipc_peer_session *session, unsigned char *scratch, unsigned *packets)
 {
     switch (netipc_channel_receive(&session->channel, scratch, packets)) {
@@ -167,8 +177,12 @@ static void on_next(struct netipc_peer_session *session, unsigned char *scratch,
     case NETIPC_CHANNEL_NO_MEMORY:
         netipc_session_end(session, "no-memory");
         break;
+    case NETIPC_CHANNEL_CLOSED:
+        *packets = 0;
+        on_last(session);
+        break;
     default:
-        netipc_session_end(session, "peer-closed");
+        netipc_session_end(session, "receive-failed");
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const uint32_t worker_counts[] = {0, 1, 4};
@@ -315,6 +316,56 @@ static void requests_under_way_are_answered_before_a_refusal_closes(void **state
     netipc_server_close(server);
 }
 
+/* Who says that no more will come still waits for what it has asked; all of it in flight, or more than may be. */
+static void who_shuts_down_its_sending_half_gets_the_answers_under_way(void **state)
+{
+    const struct scene *scene = *state;
+    enum { ASKED = 20 };
+    for (size_t i = 0; i < 2 * WORKER_COUNTS; i++) {
+        struct rpc_gate gate;
+        rpc_gate_init(&gate);
+        netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_gated, &gate);
+        const uint32_t workers = worker_counts[i / 2];
+        service.max_in_flight = i % 2 == 0 ? 2 * ASKED : ASKED / 2;
+        netipc_server *server = rpc_serve(scene, &service, workers);
+        int socket = rpc_open(scene);
+        for (uint64_t id = 0; id < ASKED; id++)
+            rpc_ask_number(socket, id, 1);
+        struct netipc_envelope half = rpc_request(NETIPC_METHOD_INCREMENT, ASKED, 100);
+        raw_send_message(socket, &half, "half", 4);
+        assert_int_equal(shutdown(socket, SHUT_WR), 0);
+        assert_true(rpc_gate_has(&gate, workers > 0 ? workers : 1));
+        pause_ms(20);
+        rpc_gate_open(&gate);
+        for (uint64_t id = 0; id < ASKED; id++) {
+            unsigned char packet[64];
+            assert_int_equal(raw_receive(socket, packet, sizeof packet, slow_ms(5000)), 40);
+        }
+        raw_expect_closed(socket);
+        assert_true(rpc_sessions_become(server, 0));
+        assert_int_equal(rpc_info(server).answers, ASKED);
+        close(socket);
+        netipc_server_close(server);
+    }
+}
+
+static void who_hangs_up_altogether_is_gone_although_its_request_runs(void **state)
+{
+    const struct scene *scene = *state;
+    struct rpc_gate gate;
+    netipc_server *server = serve_gated(scene, &gate, 1);
+    int socket = rpc_open(scene);
+    rpc_ask_number(socket, 1, 1);
+    assert_true(rpc_gate_has(&gate, 1));
+    assert_int_equal(shutdown(socket, SHUT_WR), 0);
+    pause_ms(20);
+    assert_int_equal(rpc_info(server).sessions, 1);
+    close(socket);
+    assert_true(rpc_sessions_become(server, 0));
+    rpc_gate_open(&gate);
+    netipc_server_close(server);
+}
+
 /* --- turns --- */
 
 /* An odd number is answered when a permit is there for it: one slow request at a time. The context. */
@@ -453,6 +504,8 @@ int main(void)
         working(a_busy_worker_does_not_stop_the_loop),
         working(sessions_that_end_while_their_handlers_run_are_cleared_away),
         working(requests_under_way_are_answered_before_a_refusal_closes),
+        working(who_shuts_down_its_sending_half_gets_the_answers_under_way),
+        working(who_hangs_up_altogether_is_gone_although_its_request_runs),
         working(sessions_take_turns_whoever_has_asked_first),
         working(closing_waits_for_the_handlers_that_run_and_drops_what_has_not_begun),
     };
