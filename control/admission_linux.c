@@ -67,7 +67,7 @@ static void admit(struct netipc_service *service, int socket)
     uint16_t refusal = NETIPC_TRANSPORT_OK;
     if (!netipc_uid_list_has(&service->server->uids, peer.uid))
         refusal = NETIPC_TRANSPORT_AUTH_FAILED;
-    else if (service->free_count == 0)
+    else if (service->free_count == 0 || netipc_server_draining(service->server))
         refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED;
     struct netipc_peer_session *session = NULL;
     if (refusal == NETIPC_TRANSPORT_OK || service->refusing < REFUSING_MAX)

@@ -70,6 +70,8 @@ void netipc_session_on_hello(struct netipc_peer_session *session, const unsigned
         netipc_session_end(session, "no-hello");
         return;
     }
+    if (session->refusal == NETIPC_TRANSPORT_OK && netipc_server_draining(service->server))
+        session->refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED; /* it connected before, and says so too late */
     uint16_t verdict = netipc_agreement_judge(&terms, &envelope, &hello, session->refusal);
     if (verdict != NETIPC_TRANSPORT_OK) {
         refuse_hello(session, verdict, envelope.message_id);

@@ -12,7 +12,7 @@ bool netipc_session_takes_requests(const struct netipc_peer_session *session)
         return false;
     if (session->state == NETIPC_SESSION_HELLO)
         return true;
-    if (session->in_flight >= service->limits.max_in_flight || netipc_load(&service->server->draining, relaxed) != 0)
+    if (session->in_flight >= service->limits.max_in_flight || netipc_server_draining(service->server))
         return false;
     const struct netipc_channel *channel = &session->channel;
     return !netipc_channel_waits(channel) ||

@@ -48,11 +48,11 @@ static void on_woken(struct netipc_source *source, uint32_t events)
     (void)events;
     netipc_event_loop_take_wake(&server->loop);
     netipc_server_on_done(server);
-    bool draining = netipc_load(&server->draining, acquire) != 0;
+    bool draining = netipc_server_draining(server);
     for (struct netipc_service *service = netipc_server_services(server); service != NULL; service = service->next) {
         netipc_service_on_wake(service);
         if (draining)
-            netipc_service_stop_listening(service);
+            netipc_service_stop_reading(service);
     }
 }
 
@@ -98,7 +98,7 @@ static netipc_status turn(struct netipc_server *server, int timeout_ms)
     netipc_server_free_watches(server, false);
     if (status == NETIPC_OK && server->times_changed)
         look_at_times(server);
-    if (netipc_load(&server->draining, acquire) != 0)
+    if (netipc_server_draining(server))
         look_at_drain(server);
     return status;
 }

@@ -169,6 +169,11 @@ static inline struct netipc_service *netipc_server_services(const struct netipc_
     return netipc_load(&server->services, acquire);
 }
 
+static inline bool netipc_server_draining(const struct netipc_server *server)
+{
+    return netipc_load(&server->draining, acquire) != 0;
+}
+
 /* --- service_linux.c --- */
 
 /* What is due next has changed. */
@@ -187,7 +192,9 @@ void netipc_session_end(struct netipc_peer_session *session, const char *reason)
 uint64_t netipc_service_on_time(struct netipc_service *service, uint64_t now_ns);
 void netipc_service_on_wake(struct netipc_service *service);
 bool netipc_service_listen(struct netipc_service *service);
-void netipc_service_stop_listening(struct netipc_service *service);
+
+/* The server drains: no requests are read any more. Who connects is refused, and not left to wait in the backlog. */
+void netipc_service_stop_reading(struct netipc_service *service);
 
 void netipc_service_free(struct netipc_service *service, bool forked);
 

@@ -248,11 +248,8 @@ bool netipc_service_listen(struct netipc_service *service)
     return service->listening;
 }
 
-void netipc_service_stop_listening(struct netipc_service *service)
+void netipc_service_stop_reading(struct netipc_service *service)
 {
-    if (service->listening)
-        netipc_event_loop_remove(&service->server->loop, service->endpoint.listener);
-    service->listening = false;
     for (struct netipc_peer_session *session = service->sessions; session != NULL; session = session->next)
         netipc_session_watch(session);
 }

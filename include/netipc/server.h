@@ -157,9 +157,10 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_server_add(netipc_server *serve
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_server_start(netipc_server *server);
 
 /*
- * Takes no new session and no new request, and waits until every request that was taken is answered and its answer has
- * left. NETIPC_OK; NETIPC_TIMED_OUT: some are still there; NETIPC_WRONG_STATE before _start, and in the loop's thread
- * for handlers and watches; NETIPC_FORKED. Blocks for timeout_ns at most. There is no way back but _close.
+ * Takes no new session (who connects is told "busy") and no new request, and waits until every request that was taken
+ * is answered and its answer has left. NETIPC_OK; NETIPC_TIMED_OUT: some are still there; NETIPC_WRONG_STATE before
+ * _start, and in the loop's thread for handlers and watches; NETIPC_FORKED. Blocks for timeout_ns at most. There is no
+ * way back but _close.
  */
 NETIPC_API netipc_status netipc_server_drain(netipc_server *server, uint64_t timeout_ns);
 

@@ -336,18 +336,26 @@ static void draining_takes_nothing_new_and_waits_for_what_runs(void **state)
     struct netipc_envelope announced = rpc_request(NETIPC_METHOD_INCREMENT, 1, 8);
     raw_send_message(half, &announced, NULL, 0); /* not taken: it is not there */
     assert_true(rpc_gate_has(&gate, 2));
+    int early = raw_connect(scene);
+    assert_true(rpc_sessions_become(server, 4));
     assert_int_equal(netipc_server_drain(server, rpc_ns(100)), NETIPC_TIMED_OUT);
     assert_string_not_equal(netipc_status_detail(), "");
-    /* No new request, no new session. */
+    /* No new request, no new session: who comes is told at once. */
     unsigned char packet[256];
     struct netipc_hello hello = rpc_hello();
-    int late = raw_connect(scene);
-    raw_send_hello(late, &hello);
+    struct netipc_hello_ack ack;
+    int late[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        late[i] = i == 0 ? early : raw_connect(scene);
+        raw_send_hello(late[i], &hello);
+        assert_int_equal(raw_receive_ack(late[i], &ack), NETIPC_TRANSPORT_LIMIT_EXCEEDED);
+        raw_expect_closed(late[i]);
+        assert_int_equal(rpc_info(server).refused_busy, i + 1);
+    }
     rpc_ask_number(other, 1, 2);
     assert_int_equal(raw_receive(other, packet, sizeof packet, 100), RAW_SILENCE);
-    assert_int_equal(raw_receive(late, packet, sizeof packet, 0), RAW_SILENCE);
     assert_int_equal(rpc_info(server).requests, 2);
-    assert_int_equal(rpc_info(server).sessions_total, 3);
+    assert_int_equal(rpc_info(server).sessions_total, 4);
     struct draining draining = {.server = server, .ms = 10000};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, drain, &draining), 0);
@@ -359,14 +367,20 @@ static void draining_takes_nothing_new_and_waits_for_what_runs(void **state)
     for (int i = 0; i < 2; i++)
         assert_int_equal(raw_receive(one, packet, sizeof packet, 0), 40);
     assert_int_equal(rpc_info(server).answers, 2);
+    /* Until it is closed there is somebody who says so. */
+    int last = raw_connect(scene);
+    raw_send_hello(last, &hello);
+    assert_int_equal(raw_receive_ack(last, &ack), NETIPC_TRANSPORT_LIMIT_EXCEEDED);
     netipc_server_close(server);
     raw_expect_closed(one);
     raw_expect_closed(other);
-    raw_expect_closed(late);
+    raw_expect_closed(last);
     close(one);
     close(other);
     close(half);
-    close(late);
+    close(last);
+    for (int i = 0; i < 3; i++)
+        close(late[i]);
 }
 
 static void draining_waits_until_the_queues_are_empty(void **state)
