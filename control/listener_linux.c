@@ -15,6 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum {
+    REFUSING_MAX = 64,    /* sessions that are there to be refused, once they have said HELLO */
+    NOBODIES_A_CALL = 64, /* refused without that, or gone */
+};
+
 struct netipc_listener {
     struct netipc_fork_guard fork_guard;
     struct netipc_endpoint endpoint;
@@ -116,7 +121,25 @@ int netipc_listener_fd(const netipc_listener *listener)
     return listener != NULL && !netipc_fork_guard_forked(&listener->fork_guard) ? listener->endpoint.listener : -1;
 }
 
-/* Who has gone before it was looked at is nobody. */
+/* It has said nothing yet, and too many like it are waited for already. */
+static void refuse_unheard(int socket, uint16_t status)
+{
+    const struct netipc_hello_ack none = {.layout_version = NETIPC_WIRE_LAYOUT};
+    unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
+    size_t length = netipc_wire_control(NETIPC_OP_HELLO_ACK, status, 0, &none, sizeof none, packet);
+    netipc_packet_send(socket, packet, length, NULL, 0);
+    netipc_packet_shut_down(socket);
+}
+
+static uint16_t refusal_of(const netipc_listener *listener, uint32_t uid)
+{
+    if (!netipc_uid_list_has(&listener->uids, uid))
+        return NETIPC_TRANSPORT_AUTH_FAILED;
+    bool full = netipc_load(&listener->count->sessions, relaxed) >= listener->max_sessions;
+    return full ? NETIPC_TRANSPORT_LIMIT_EXCEEDED : NETIPC_TRANSPORT_OK;
+}
+
+/* Who has gone before it was looked at is nobody, and so is who is refused here. */
 static netipc_status take(netipc_listener *listener, int socket, netipc_session *session)
 {
     netipc_packet_refuse_fds(socket);
@@ -126,22 +149,22 @@ static netipc_status take(netipc_listener *listener, int socket, netipc_session 
         return status;
     }
     session->dial.socket = socket;
-    if (status == NETIPC_OK)
-        status = netipc_session_poll(session);
+    if (status != NETIPC_OK)
+        return status;
+    session->refusal = refusal_of(listener, session->dial.peer.uid);
+    session->counted = session->refusal == NETIPC_TRANSPORT_OK;
+    if (!session->counted && netipc_load(&listener->count->refusing, relaxed) >= REFUSING_MAX) {
+        refuse_unheard(socket, session->refusal);
+        return NETIPC_GONE;
+    }
+    status = netipc_session_poll(session);
     if (status != NETIPC_OK)
         return status;
     session->terms = listener->terms;
     session->transmit_queue = listener->transmit_queue;
     session->count = listener->count;
     netipc_fetch_add(&listener->count->holders, 1u, relaxed);
-    if (!netipc_uid_list_has(&listener->uids, session->dial.peer.uid)) {
-        session->refusal = NETIPC_TRANSPORT_AUTH_FAILED;
-    } else if (netipc_load(&listener->count->sessions, relaxed) >= listener->max_sessions) {
-        session->refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED;
-    } else {
-        netipc_fetch_add(&listener->count->sessions, 1u, relaxed);
-        session->counted = true;
-    }
+    netipc_fetch_add(session->counted ? &listener->count->sessions : &listener->count->refusing, 1u, relaxed);
     return NETIPC_OK;
 }
 
@@ -156,6 +179,7 @@ netipc_status netipc_listener_accept(netipc_listener *listener, netipc_session *
     netipc_status status = netipc_session_new(&made);
     if (status != NETIPC_OK)
         return status;
+    int nobodies = 0;
     do {
         int socket = listener->unidentified;
         listener->unidentified = -1;
@@ -169,10 +193,10 @@ netipc_status netipc_listener_accept(netipc_listener *listener, netipc_session *
             status = errno == EAGAIN ? NETIPC_WOULD_BLOCK : netipc_fail_errno(errno, "accept a connection");
         if (socket >= 0 && status == NETIPC_GONE)
             netipc_dial_hang_up(&made->dial, false);
-    } while (status == NETIPC_GONE);
+    } while (status == NETIPC_GONE && ++nobodies < NOBODIES_A_CALL);
     if (status == NETIPC_OK)
         *session = made;
     else
         netipc_session_close(made);
-    return status;
+    return status == NETIPC_GONE ? NETIPC_WOULD_BLOCK : status; /* polling tells of the next ones */
 }

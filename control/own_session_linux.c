@@ -53,8 +53,9 @@ void netipc_session_close(netipc_session *session)
     if (session->epoll >= 0)
         close(session->epoll);
     netipc_channel_free(&session->channel);
-    if (session->counted && !forked)
-        netipc_fetch_add(&session->count->sessions, (uint32_t)-1, relaxed);
+    if (session->count != NULL && !forked)
+        netipc_fetch_add(session->counted ? &session->count->sessions : &session->count->refusing, (uint32_t)-1,
+                         relaxed);
     netipc_session_count_release(session->count);
     netipc_uid_list_free(&session->uids);
     netipc_fork_guard_disarm(&session->fork_guard);

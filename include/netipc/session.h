@@ -153,9 +153,11 @@ NETIPC_API int netipc_listener_fd(const netipc_listener *listener);
 
 /*
  * Takes the next one that connects; its handshake is still to come, by _advance, which also refuses whoever may not
- * have a session. NETIPC_OK. NETIPC_WOULD_BLOCK: nobody is there. NETIPC_NO_DESCRIPTORS, NETIPC_NO_MEMORY: they wait
- * until there is room again; do not poll meanwhile. NETIPC_SYSTEM, NETIPC_FORKED, NETIPC_INVALID_ARGUMENT. *session is
- * NULL then.
+ * have a session; as soon as 64 sessions wait for that and are not closed, further ones are refused here. A peer that
+ * says nothing has no deadline but the caller's: close what does not become ready in time.
+ *
+ * NETIPC_OK. NETIPC_WOULD_BLOCK: poll. NETIPC_NO_DESCRIPTORS, NETIPC_NO_MEMORY: they wait until there is room again; do
+ * not poll meanwhile. NETIPC_SYSTEM, NETIPC_FORKED, NETIPC_INVALID_ARGUMENT. *session is NULL then.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_listener_accept(netipc_listener *listener, netipc_session **session);
 

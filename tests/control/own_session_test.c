@@ -241,6 +241,44 @@ static void who_may_not_have_a_session_is_told_why(void **state)
     send_there_and_back(1000);
 }
 
+static void who_is_refused_and_says_nothing_takes_a_bounded_number_of_sessions(void **state)
+{
+    enum { PEERS = 100, MOST = 64 };
+    const struct scene *scene = *state;
+    netipc_session_config config = config_of(scene);
+    config.max_sessions = 1;
+    connect_both(&config, &config);
+    int silent[PEERS];
+    netipc_session *refused[PEERS], *none;
+    struct netipc_hello_ack ack;
+    unsigned taken = 0;
+    for (unsigned i = 0; i < PEERS; i++) {
+        silent[i] = raw_connect(scene);
+        netipc_status status = netipc_listener_accept(listener, &refused[taken]);
+        assert_true(status == NETIPC_OK || status == NETIPC_WOULD_BLOCK);
+        assert_int_equal(status == NETIPC_OK, i < MOST);
+        taken += status == NETIPC_OK;
+    }
+    for (unsigned i = MOST; i < PEERS; i++) { /* unheard, but told why */
+        assert_int_equal(raw_receive_ack(silent[i], &ack), NETIPC_TRANSPORT_LIMIT_EXCEEDED);
+        raw_expect_closed(silent[i]);
+        close(silent[i]);
+    }
+    netipc_session_close(refused[--taken]);
+    close(silent[MOST - 1]);
+    int heard = raw_connect(scene), unheard = raw_connect(scene);
+    assert_int_equal(netipc_listener_accept(listener, &refused[taken++]), NETIPC_OK);
+    assert_int_equal(netipc_listener_accept(listener, &none), NETIPC_WOULD_BLOCK);
+    assert_int_equal(raw_receive_ack(unheard, &ack), NETIPC_TRANSPORT_LIMIT_EXCEEDED);
+    send_there_and_back(100);
+    while (taken > 0)
+        netipc_session_close(refused[--taken]);
+    for (unsigned i = 0; i < MOST - 1; i++)
+        close(silent[i]);
+    close(heard);
+    close(unheard);
+}
+
 static void a_message_above_the_limit_is_described_and_ends_the_receiving(void **state)
 {
     const struct scene *scene = *state;
@@ -429,6 +467,7 @@ int main(void)
         by_hand(the_memory_of_large_messages_is_given_back),
         by_hand(a_full_queue_takes_nothing_more_until_the_peer_reads),
         by_hand(who_may_not_have_a_session_is_told_why),
+        by_hand(who_is_refused_and_says_nothing_takes_a_bounded_number_of_sessions),
         by_hand(a_message_above_the_limit_is_described_and_ends_the_receiving),
         by_hand(arguments_that_make_no_message_are_refused),
         by_hand(the_end_of_the_peer_is_told_after_what_it_sent),
