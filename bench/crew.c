@@ -219,6 +219,36 @@ bool crew_meet(struct crew *crew, size_t first, size_t count, uint64_t timeout_n
     return true;
 }
 
+bool crew_await_stopped(struct crew *crew, size_t number, uint64_t timeout_ns)
+{
+    const struct timespec while_asleep = {.tv_nsec = 200000};
+    struct worker *worker = &crew->workers[number];
+    uint64_t deadline_ns = clock_now_ns() + timeout_ns;
+    for (;;) {
+        siginfo_t info = {0};
+        int result = waitid(P_PID, (id_t)worker->pid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT);
+        if (result == 0 && info.si_pid != 0 && info.si_code == CLD_STOPPED)
+            return true;
+        if (result == 0 && info.si_pid != 0)
+            return take_end(crew, worker) && fail(crew, NETIPC_SYSTEM);
+        if (crew_signal() != 0)
+            return fail(crew, 128 + caught);
+        if (clock_now_ns() >= deadline_ns) {
+            notice("gave up waiting for the %s to stop", worker->role);
+            return fail(crew, NETIPC_TIMED_OUT);
+        }
+        nanosleep(&while_asleep, NULL);
+    }
+}
+
+bool crew_continue(struct crew *crew, size_t number)
+{
+    if (kill(crew->workers[number].pid, SIGCONT) == 0)
+        return true;
+    notice_errno("cannot continue the %s", crew->workers[number].role);
+    return fail(crew, NETIPC_SYSTEM);
+}
+
 bool crew_finish(struct crew *crew, uint64_t timeout_ns)
 {
     uint64_t deadline_ns = clock_now_ns() + timeout_ns;

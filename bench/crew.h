@@ -61,6 +61,10 @@ bool crew_add(struct crew *crew, const char *role, unsigned cpu, worker_function
 bool crew_await(struct crew *crew, size_t first, size_t count, uint64_t timeout_ns);
 bool crew_meet(struct crew *crew, size_t first, size_t count, uint64_t timeout_ns);
 
+/* Waits until a worker has stopped itself (SIGSTOP); and lets it go on. */
+bool crew_await_stopped(struct crew *crew, size_t number, uint64_t timeout_ns);
+bool crew_continue(struct crew *crew, size_t number);
+
 /* Waits until all have returned. */
 bool crew_finish(struct crew *crew, uint64_t timeout_ns);
 

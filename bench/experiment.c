@@ -56,6 +56,8 @@ static void start_params(struct experiment *experiment)
         document_count(experiment->params, "workers", options->workers);
     if (taken & OPTIONS_BATCH)
         document_count(experiment->params, "batch", options->batch);
+    if (taken & OPTIONS_POLITE)
+        document_count(experiment->params, "polite", options->polite);
     if (taken & OPTIONS_HZ)
         document_number(experiment->params, "hz", options->hz);
     if (taken & OPTIONS_DURATION)

@@ -18,6 +18,7 @@ enum code {
     CODE_CLIENTS,
     CODE_WORKERS,
     CODE_BATCH,
+    CODE_POLITE,
     CODE_SESSIONS,
     CODE_READERS,
     CODE_HZ,
@@ -57,6 +58,10 @@ static const struct entry entries[] = {
      "N",
      "threads of the server that run handlers, at most 64; 0: its event loop does"},
     {{"batch", required_argument, NULL, CODE_BATCH}, OPTIONS_BATCH, "N", "items of a request, from 1 to 1024"},
+    {{"polite", required_argument, NULL, CODE_POLITE},
+     OPTIONS_POLITE,
+     "N",
+     "then as long: polite client processes beside a flooding and a stopped one, at most 256; 0: not"},
     {{"sessions", required_argument, NULL, CODE_SESSIONS},
      OPTIONS_SESSIONS,
      "N",
@@ -124,6 +129,8 @@ static bool parse_value(int code, const char *text, struct options *options)
         return quantity_number(text, 0, NETIPC_WORKERS_MAX, &options->workers);
     case CODE_BATCH:
         return quantity_number(text, 1, BATCH_MOST, &options->batch);
+    case CODE_POLITE:
+        return quantity_number(text, 0, CLIENTS_MOST, &options->polite);
     case CODE_SESSIONS:
         return quantity_number(text, 0, SESSIONS_MOST, &options->sessions);
     case CODE_READERS:
@@ -234,6 +241,9 @@ static void describe_default(int code, const struct options *defaults, char *tex
         break;
     case CODE_BATCH:
         snprintf(text, size, "%llu", (unsigned long long)defaults->batch);
+        break;
+    case CODE_POLITE:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->polite);
         break;
     case CODE_SESSIONS:
         snprintf(text, size, "%llu", (unsigned long long)defaults->sessions);

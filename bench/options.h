@@ -25,7 +25,8 @@ enum {
     OPTIONS_ITEM_SIZE = 1u << 8, /* --size, of another range than a snapshot's */
     OPTIONS_CLIENTS = 1u << 9,
     OPTIONS_WORKERS = 1u << 10,
-    OPTIONS_BATCH = 1u << 11
+    OPTIONS_BATCH = 1u << 11,
+    OPTIONS_POLITE = 1u << 12
 };
 
 /* A sub-command fills in its defaults first. */
@@ -36,6 +37,7 @@ struct options {
     uint64_t clients;  /* of a server */
     uint64_t workers;  /* its threads for handlers */
     uint64_t batch;    /* items of a request */
+    uint64_t polite;   /* clients beside two that are not; 0: that is not measured */
     double hz;         /* publications a second; 0: none */
     double duration;   /* seconds */
     uint64_t repeat;   /* runs */

@@ -2,6 +2,7 @@
 #include "bench/clock.h"
 #include "bench/command.h"
 #include "bench/crew.h"
+#include "bench/crowd.h"
 #include "bench/document.h"
 #include "bench/notice.h"
 
@@ -447,7 +448,7 @@ static bool measure(struct experiment *experiment)
     if (good)
         report(experiment, shared);
     crew_shared_free(shared, bytes);
-    return good;
+    return good && (options->polite == 0 || crowd_measure(experiment));
 }
 
 static void summarize(const struct experiment *experiment, struct json_object *document)
@@ -466,6 +467,11 @@ static void summarize(const struct experiment *experiment, struct json_object *d
     printf("  CPU              server %.2f %%, clients %.2f %%\n",
            experiment_figure(document, "results/server_cpu_percent"),
            experiment_figure(document, "results/clients_cpu_percent"));
+    if (options->polite > 0)
+        printf("  %3llu polite       p99 %.0f ns alone, %.0f beside a flooding and a stopped client; x %.2f\n",
+               (unsigned long long)options->polite, experiment_figure(document, "results/polite_alone_ns/p99"),
+               experiment_figure(document, "results/polite_beside_ns/p99"),
+               experiment_figure(document, "ratios/polite_p99_over_alone"));
 }
 
 const struct command command_rpc = {
@@ -473,9 +479,11 @@ const struct command command_rpc = {
     .summary = "a call and its answer, against bare packets on a socket of the same kind",
     .help = "Clients call increment, each one call after the other; every answer is checked, and the counters of\n"
             "both sides have to agree. In turn with bare packets of a request's length, sent back and forth by the\n"
-            "server's process and the first client's.",
-    .taken = OPTIONS_ITEM_SIZE | OPTIONS_CLIENTS | OPTIONS_WORKERS | OPTIONS_BATCH | OPTIONS_DURATION | OPTIONS_REPEAT,
-    .defaults = {.size = 8, .clients = 1, .workers = 0, .batch = 1, .duration = 2, .repeat = 21},
+            "server's process and the first client's. With --polite, then: clients that pause between calls, in\n"
+            "turn alone and beside one that floods the server and one that is stopped.",
+    .taken = OPTIONS_ITEM_SIZE | OPTIONS_CLIENTS | OPTIONS_WORKERS | OPTIONS_BATCH | OPTIONS_POLITE | OPTIONS_DURATION |
+             OPTIONS_REPEAT,
+    .defaults = {.size = 8, .clients = 1, .workers = 0, .batch = 1, .polite = 0, .duration = 2, .repeat = 21},
     .check = check,
     .first = "server",
     .others = "clients",
