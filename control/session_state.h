@@ -11,7 +11,8 @@
 #include "control/dial.h"
 #include "shm/os.h"
 
-/* How many sessions of a listener there are, and how many that are there to be refused; shared by it and them, in whatever order they end. */
+/* How many sessions of a listener there are, and how many that are there to be refused; shared by it and them, in
+ * whatever order they end. */
 struct netipc_session_count {
     netipc_atomic_u32 holders;
     netipc_atomic_u32 sessions, refusing;
