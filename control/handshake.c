@@ -35,6 +35,29 @@ static struct netipc_terms terms_of(const struct netipc_service *service)
     };
 }
 
+/* By the profile that it will select. */
+static struct netipc_session_quota *quota_for(struct netipc_service *service, const struct netipc_terms *terms,
+                                              const struct netipc_hello *hello)
+{
+    uint32_t selected = netipc_wire_select_profile(hello->supported_profiles & terms->profiles,
+                                                   hello->preferred_profiles & terms->profiles);
+    return selected == NETIPC_PROFILE_PUBLICATION ? &service->subscribing : &service->requesting;
+}
+
+/* Gives a session that has a place one of its kind's; false: there is none left. */
+static bool take_quota(struct netipc_peer_session *session, struct netipc_session_quota *quota)
+{
+    if (quota->taken >= quota->most) {
+        session->refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED;
+        return false;
+    }
+    quota->taken++;
+    session->quota = quota;
+    if (quota == &session->service->requesting)
+        netipc_count(&session->service->totals.requesting, 1);
+    return true;
+}
+
 static void open_session(struct netipc_peer_session *session, const struct netipc_hello_ack *ack)
 {
     const struct netipc_service_limits *limits = &session->service->limits;
@@ -73,6 +96,8 @@ void netipc_session_on_hello(struct netipc_peer_session *session, const unsigned
     if (session->refusal == NETIPC_TRANSPORT_OK && netipc_server_draining(service->server))
         session->refusal = NETIPC_TRANSPORT_LIMIT_EXCEEDED; /* it connected before, and says so too late */
     uint16_t verdict = netipc_agreement_judge(&terms, &envelope, &hello, session->refusal);
+    if (verdict == NETIPC_TRANSPORT_OK && !take_quota(session, quota_for(service, &terms, &hello)))
+        verdict = session->refusal;
     if (verdict != NETIPC_TRANSPORT_OK) {
         refuse_hello(session, verdict, envelope.message_id);
         return;

@@ -40,9 +40,14 @@ enum netipc_session_state {
     NETIPC_SESSION_REGION_DUE,
     NETIPC_SESSION_OFFERED,
     /* Shut down. Freed once no scan uses its page, no worker its calls, and the peer has taken the descriptors that
-     * were sent to it or is gone: until then they count against the limit of this uid, and the session as one of
-     * max_sessions. */
+     * were sent to it or is gone: until then they count against the limit of this uid, and the session keeps its
+     * place. */
     NETIPC_SESSION_ENDED
+};
+
+/* How many sessions of a kind there may be, and are. */
+struct netipc_session_quota {
+    uint32_t most, taken;
 };
 
 struct netipc_peer_session {
@@ -61,9 +66,11 @@ struct netipc_peer_session {
     uint64_t read_left_ns; /* what is left of the read deadline, which stands still while nothing is read; 0: it runs */
     uint64_t flush_ns;     /* when to try again to send what waits for the kernel's memory; 0: nothing does */
 
-    uint16_t refusal; /* transport_status that its HELLO will get; OK: it may be accepted */
-    bool counted;     /* is one of max_sessions, with a place in the table */
-    uint32_t index;   /* that place */
+    uint16_t refusal;                   /* transport_status that its HELLO will get; OK: it may be accepted */
+    bool counted;                       /* has a place, in the table too if there is one */
+    uint32_t index;                     /* that place */
+    bool waited_a_turn;                 /* with its HELLO, since one of the quotas is used up */
+    struct netipc_session_quota *quota; /* of its kind, once HELLO_ACK has said which; NULL: none yet */
 
     /* agreed in the handshake */
     bool may_attach;  /* the publication profile is common */
@@ -111,9 +118,12 @@ struct netipc_service {
 
     struct netipc_peer_session *sessions; /* open ones */
     struct netipc_peer_session *ended;
-    uint32_t *free_indexes; /* a stack of max_sessions */
+    /* A place is taken when somebody connects. Which kind of session it will be HELLO says, so there are as many places
+     * as both kinds may have sessions; and neither kind takes those of the other. */
+    uint32_t *free_indexes; /* a stack */
     uint32_t free_count;
-    uint32_t refusing; /* open sessions that are there to be refused */
+    struct netipc_session_quota subscribing, requesting; /* publication profile selected, or not */
+    uint32_t refusing;                                   /* open sessions that are there to be refused */
     uint64_t last_number;
 
     /* The publication, if there is one. */
@@ -125,7 +135,8 @@ struct netipc_service {
 
     /* written by the loop, read by any thread */
     struct netipc_service_counters {
-        netipc_atomic_u64 sessions, attached, sessions_total, refused_auth, refused_busy, refused_other, timed_out;
+        netipc_atomic_u64 sessions, attached, requesting, sessions_total, refused_auth, refused_busy, refused_other,
+            timed_out;
         netipc_atomic_u64 broken, requests, items, answers, failures, bytes_in, bytes_out;
     } totals;
 };

@@ -14,7 +14,6 @@
 struct netipc_service;
 
 struct netipc_service_limits {
-    uint32_t max_sessions;
     uint32_t max_request_payload, max_request_items, response_payload, max_response_payload, max_in_flight;
     uint64_t transmit_queue;
     uint64_t handshake_timeout_ns, read_timeout_ns, write_timeout_ns, idle_timeout_ns;
@@ -31,12 +30,17 @@ struct netipc_server_offer {
 };
 
 struct netipc_publication {
-    struct netipc_session_table *table; /* outlives the server; has max_sessions entries */
+    /* Outlives the server. Its entries from first_place on are for sessions: max_sessions, and as many more as the
+     * service's own config allows if that has a method. Those before are the caller's. */
+    struct netipc_session_table *table;
+    uint32_t first_place;
+    uint32_t max_sessions; /* that select the publication profile, or of all if the service has no method */
     struct netipc_server_offer offer;
 };
 
-/* As netipc_server_add(). publication may be NULL; a service with one may have no method. *service lasts as long as
- * the server. */
+/* As netipc_server_add(). publication may be NULL; a service with one may have no method, and if it has one,
+ * config->max_sessions is for those that do not select the publication profile. *service lasts as long as the server.
+ */
 netipc_status netipc_service_add(struct netipc_server *server, const netipc_service_config *config,
                                  const struct netipc_publication *publication, struct netipc_service **service);
 
@@ -49,6 +53,7 @@ void netipc_service_ring(struct netipc_service *service);
 struct netipc_service_totals {
     netipc_service_info info;
     uint64_t attached;
+    uint64_t requesting; /* of the sessions, those that did not select the publication profile */
 };
 
 /* Any thread. */

@@ -103,6 +103,8 @@ void netipc_session_end(struct netipc_peer_session *session, const char *reason)
         netipc_count(&service->totals.sessions, -1);
     else
         service->refusing--;
+    if (session->quota == &service->requesting)
+        netipc_count(&service->totals.requesting, -1);
     netipc_packet_shut_down(session->channel.socket);
     if (!descriptors_under_way(session))
         close_socket(session);
@@ -121,6 +123,8 @@ static void free_session(struct netipc_peer_session *session, bool forked)
         service->granted_leases -= session->leases_granted;
     if (session->counted)
         service->free_indexes[service->free_count++] = session->index;
+    if (session->quota != NULL)
+        session->quota->taken--;
     free(session);
 }
 
@@ -139,20 +143,27 @@ static void collect_ended(struct netipc_service *service)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* Frees what can be freed. Returns how long to wait before asking again, in ns; 0: nothing is left, or it will tell. */
 static uint64_t sweep(struct netipc_service *service)
 {
     collect_ended(service);
     if (service->ended == NULL)
         return 0;
-    if (service->table != NULL && !netipc_session_table_quiet(service->table))
-        return SWEEP_NS;
+    bool quiet = service->table == NULL || netipc_session_table_quiet(service->table);
     uint64_t again = 0;
     for (struct netipc_peer_session **at = &service->ended; *at != NULL;) {
         struct netipc_peer_session *session = *at;
-        bool lingers = descriptors_under_way(session);
-        again = lingers ? LINGER_NS : again;
-        if (lingers || session->calls != NULL) {
+        bool scanned = session->listed && !quiet, lingers = descriptors_under_way(session);
+        if (scanned)
+            again = SWEEP_NS;
+        else if (lingers)
+            again = earlier(again, LINGER_NS);
+        if (scanned || lingers || session->calls != NULL) {
             at = &session->next;
             continue;
         }
@@ -178,11 +189,6 @@ void netipc_session_clear_due(struct netipc_peer_session *session, uint64_t *due
     if (*due_ns != 0 && *due_ns <= session->service->server->loop.timer_at_ns)
         netipc_service_times_changed(session->service);
     *due_ns = 0;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 uint64_t netipc_service_on_time(struct netipc_service *service, uint64_t now_ns)
@@ -266,11 +272,28 @@ bool netipc_service_quiet(const struct netipc_service *service)
     return true;
 }
 
-static netipc_status fill(struct netipc_service *service, const netipc_service_config *config)
+static netipc_status make_places(struct netipc_service *service, uint32_t max_sessions,
+                                 const struct netipc_publication *publication)
+{
+    bool two_kinds = publication != NULL && service->method != 0;
+    uint32_t first = publication != NULL ? publication->first_place : 0;
+    uint32_t places =
+        (publication != NULL ? publication->max_sessions : 0) + (publication == NULL || two_kinds ? max_sessions : 0);
+    service->subscribing.most = two_kinds ? publication->max_sessions : places;
+    service->requesting.most = two_kinds ? max_sessions : places;
+    service->free_indexes = malloc(places * sizeof *service->free_indexes);
+    if (service->free_indexes == NULL)
+        return netipc_fail(NETIPC_NO_MEMORY, "no memory for %u sessions", places);
+    for (uint32_t i = places; i > 0; i--)
+        service->free_indexes[service->free_count++] = first + i - 1;
+    return NETIPC_OK;
+}
+
+static netipc_status fill(struct netipc_service *service, const netipc_service_config *config,
+                          const struct netipc_publication *publication)
 {
     snprintf(service->name, sizeof service->name, "%s", config->service);
     service->limits = (struct netipc_service_limits){
-        .max_sessions = config->max_sessions,
         .max_request_payload = config->max_request_payload,
         .max_request_items = config->max_request_items,
         .response_payload = config->response_payload,
@@ -286,11 +309,9 @@ static netipc_status fill(struct netipc_service *service, const netipc_service_c
     service->handler = config->handler;
     service->context = config->context;
     service->token = config->token;
-    service->free_indexes = malloc(config->max_sessions * sizeof *service->free_indexes);
-    if (service->free_indexes == NULL)
-        return netipc_fail(NETIPC_NO_MEMORY, "no memory for %u sessions", config->max_sessions);
-    for (uint32_t i = config->max_sessions; i > 0; i--)
-        service->free_indexes[service->free_count++] = i - 1;
+    netipc_status status = make_places(service, config->max_sessions, publication);
+    if (status != NETIPC_OK)
+        return status;
     const struct netipc_server *server = service->server;
     const struct netipc_endpoint_config endpoint = {
         .run_dir = server->run_dir,
@@ -319,7 +340,7 @@ netipc_status netipc_service_add(struct netipc_server *server, const netipc_serv
         service->table = publication->table;
         service->offer = publication->offer;
     }
-    status = fill(service, config);
+    status = fill(service, config, publication);
     if (status != NETIPC_OK) {
         netipc_service_free(service, false);
         return status;
@@ -398,5 +419,6 @@ void netipc_service_totals(const struct netipc_service *service, struct netipc_s
                 .bytes_out = netipc_load(&counters->bytes_out, relaxed),
             },
         .attached = netipc_load(&counters->attached, relaxed),
+        .requesting = netipc_load(&counters->requesting, relaxed),
     };
 }

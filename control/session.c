@@ -132,6 +132,15 @@ static void on_message(struct netipc_peer_session *session)
 static void on_hello_packet(struct netipc_peer_session *session, unsigned char *scratch, unsigned *packets)
 {
     size_t length;
+    const struct netipc_service *service = session->service;
+    /* Who has left in this turn gives its quota back when the turn is over, and is perhaps this client. */
+    if (session->counted && !session->waited_a_turn &&
+        (service->subscribing.taken == service->subscribing.most ||
+         service->requesting.taken == service->requesting.most)) {
+        session->waited_a_turn = true;
+        *packets = 0;
+        return;
+    }
     --*packets;
     switch (netipc_packet_receive(session->channel.socket, scratch, session->channel.packet_size, &length)) {
     case NETIPC_PACKET_DONE:
@@ -251,11 +260,12 @@ void netipc_session_settle(struct netipc_peer_session *session)
         netipc_session_clear_due(session, &session->handshake_due_ns);
 }
 
-/* A session whose request comes, runs, or is being answered is not idle, however long that takes. */
+/* A session whose request comes, runs, or is being answered is not idle, however long that takes; nor is one that has
+ * the region, or is to get it. */
 static bool is_idle(const struct netipc_peer_session *session)
 {
-    return session->in_flight == 0 && !netipc_join_under_way(&session->channel.joiner) &&
-           !netipc_channel_waits(&session->channel);
+    return !session->must_attach && session->have_ordinal == 0 && session->in_flight == 0 &&
+           !netipc_join_under_way(&session->channel.joiner) && !netipc_channel_waits(&session->channel);
 }
 
 static uint64_t earliest_due(const struct netipc_peer_session *session)

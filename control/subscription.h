@@ -17,6 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The ceilings of payloads, in bytes, that every subscriber says in its HELLO; existing peers do by default. A service
+ * that takes smaller requests refuses them all. */
+enum { NETIPC_SUBSCRIPTION_OFFERS = 4096 };
+
 struct netipc_subscription {
     /* set by the owner before the first connect */
     const char *run_dir;

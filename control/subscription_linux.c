@@ -16,10 +16,9 @@
 
 enum {
     DEATH_NS = 100000000,
-    NEWS_A_LOOK = 64,       /* a correct publisher sends one or two */
-    NEWS_A_QUEUE = 1024,    /* more than a socket holds */
-    OFFERED_PAYLOAD = 4096, /* ceilings that existing peers offer by default */
-    OFFERED_ITEMS = 16
+    NEWS_A_LOOK = 64,    /* a correct publisher sends one or two */
+    NEWS_A_QUEUE = 1024, /* more than a socket holds */
+    OFFERED_ITEMS = 16   /* as existing peers do by default */
 };
 
 bool netipc_subscription_alive(int socket, int pidfd)
@@ -196,9 +195,9 @@ static struct netipc_hello hello_of(const struct netipc_subscription *client)
         .layout_version = NETIPC_WIRE_LAYOUT,
         .supported_profiles = NETIPC_PROFILE_BASELINE | NETIPC_PROFILE_PUBLICATION,
         .preferred_profiles = NETIPC_PROFILE_PUBLICATION,
-        .max_request_payload_bytes = OFFERED_PAYLOAD,
+        .max_request_payload_bytes = NETIPC_SUBSCRIPTION_OFFERS,
         .max_request_batch_items = OFFERED_ITEMS,
-        .max_response_payload_bytes = OFFERED_PAYLOAD,
+        .max_response_payload_bytes = NETIPC_SUBSCRIPTION_OFFERS,
         .max_response_batch_items = OFFERED_ITEMS,
         .auth_token = client->token,
     };

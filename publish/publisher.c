@@ -2,6 +2,7 @@
 #include <netipc/publisher.h>
 
 #include "control/service.h"
+#include "publish/latest_answer.h"
 #include "publish/placement_notes.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -21,6 +22,7 @@ struct netipc_publisher {
     struct netipc_server *server;
     struct netipc_service *endpoint;
     struct netipc_session_table table;
+    struct netipc_latest_answer latest;
 
     struct netipc_region region;
     struct netipc_ring ring;
@@ -36,6 +38,7 @@ struct netipc_publisher {
     bool on_change;
     uint32_t slots; /* wanted; a large region may have fewer */
     uint32_t history;
+    uint32_t own_leases; /* of the library itself */
     uint64_t ceiling;
     struct netipc_placement_wish placement;
     struct netipc_log log;
@@ -59,7 +62,7 @@ void netipc_publisher_config_init(netipc_publisher_config *config)
     };
 }
 
-static netipc_status check_config(const netipc_publisher_config *config)
+static netipc_status check_config(const netipc_publisher_config *config, uint32_t own_leases)
 {
     if (config->run_dir == NULL || config->service == NULL)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "run_dir and service have no defaults");
@@ -68,9 +71,11 @@ static netipc_status check_config(const netipc_publisher_config *config)
     if (config->max_sessions < 1 || config->max_sessions > NETIPC_SESSIONS_MAX)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "%u sessions, 1 to %d are possible", config->max_sessions,
                            NETIPC_SESSIONS_MAX);
-    if (config->slots >= NETIPC_SLOTS_MIN && config->history > config->slots - 2)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "a history of %u needs %u slots, %u are configured",
-                           config->history, config->history + 2, config->slots);
+    uint64_t least = (uint64_t)config->history + own_leases + 2;
+    if (config->slots >= NETIPC_SLOTS_MIN && config->slots < least)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "a history of %u%s needs %llu slots, %u are configured",
+                           config->history, own_leases != 0 ? " and answers to requests" : "",
+                           (unsigned long long)least, config->slots);
     if (config->flags & ~NETIPC_PUBLISH_ON_CHANGE)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "flags 0x%x are not known", config->flags);
     if ((config->directory_mode | config->socket_mode) & ~0777u)
@@ -85,15 +90,15 @@ static netipc_status check_config(const netipc_publisher_config *config)
     return netipc_placement_check(config->placement);
 }
 
-static struct netipc_server_offer offer_of(const struct netipc_region *region, const struct netipc_region_label *label,
-                                           uint32_t history)
+static struct netipc_server_offer offer_of(const netipc_publisher *publisher, const struct netipc_region *region)
 {
+    const struct netipc_region_label *label = &publisher->label;
     return (struct netipc_server_offer){
         .fd = region->fd,
         .region_size = region->geometry.region_size,
         .ordinal = label->ordinal,
         .incarnation = {label->incarnation[0], label->incarnation[1]},
-        .lease_quota = netipc_ring_quota(region->geometry.slot_count, history),
+        .lease_quota = netipc_ring_quota(region->geometry.slot_count, publisher->history + publisher->own_leases),
     };
 }
 
@@ -123,10 +128,31 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
     if (status == NETIPC_OK)
         netipc_ring_start(&publisher->ring, &publisher->region, publisher->label.ordinal, &publisher->table, 0,
                           &(struct netipc_ring_totals){0});
+    if (status == NETIPC_OK)
+        netipc_latest_show(&publisher->latest, &publisher->region, publisher->label.ordinal);
     return status;
 }
 
-static netipc_status start_server(netipc_publisher *publisher, const netipc_publisher_config *config)
+/* What the control channel serves beside the publication. */
+static netipc_service_config service_of(netipc_publisher *publisher, const netipc_publisher_config *config,
+                                        const netipc_service_config *requests)
+{
+    netipc_service_config service = *requests;
+    service.service = config->service;
+    service.token = config->token;
+    service.handshake_timeout_ns = config->handshake_timeout_ns;
+    if (requests->method == 0) {
+        service.read_timeout_ns = config->handshake_timeout_ns;
+        service.write_timeout_ns = config->handshake_timeout_ns;
+    } else if (requests->handler == NULL) {
+        service.handler = netipc_latest_handle;
+        service.context = &publisher->latest;
+    }
+    return service;
+}
+
+static netipc_status start_server(netipc_publisher *publisher, const netipc_publisher_config *config,
+                                  const netipc_service_config *requests)
 {
     netipc_server_config host;
     netipc_server_config_init(&host);
@@ -139,17 +165,12 @@ static netipc_status start_server(netipc_publisher *publisher, const netipc_publ
     host.lock_timeout_ns = config->lock_timeout_ns;
     host.log = publisher->log.call;
     host.log_context = publisher->log.context;
-    netipc_service_config service;
-    netipc_service_config_init(&service);
-    service.service = config->service;
-    service.token = config->token;
-    service.max_sessions = config->max_sessions;
-    service.handshake_timeout_ns = config->handshake_timeout_ns;
-    service.read_timeout_ns = config->handshake_timeout_ns;
-    service.write_timeout_ns = config->handshake_timeout_ns;
+    netipc_service_config service = service_of(publisher, config, requests);
     const struct netipc_publication publication = {
         .table = &publisher->table,
-        .offer = offer_of(&publisher->region, &publisher->label, publisher->history),
+        .first_place = NETIPC_LATEST_PLACES,
+        .max_sessions = config->max_sessions,
+        .offer = offer_of(publisher, &publisher->region),
     };
     netipc_status status = netipc_server_open(&host, &publisher->server);
     if (status == NETIPC_OK)
@@ -165,6 +186,7 @@ static void free_publisher(netipc_publisher *publisher, bool forked)
         netipc_region_destroy(&publisher->next_region, forked);
     if (publisher->region.fd >= 0)
         netipc_region_destroy(&publisher->region, forked);
+    netipc_latest_close(&publisher->latest, forked);
     netipc_session_table_close(&publisher->table);
     netipc_fork_guard_disarm(&publisher->fork_guard);
     free(publisher);
@@ -178,8 +200,13 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     netipc_publisher_config config;
     netipc_publisher_config_init(&config);
     netipc_status status = netipc_sized_in(&config, sizeof config, given);
+    netipc_service_config requests;
     if (status == NETIPC_OK)
-        status = check_config(&config);
+        status = netipc_latest_config(config.requests, &requests);
+    uint32_t own_leases =
+        status == NETIPC_OK && requests.method != 0 && requests.handler == NULL ? NETIPC_LATEST_LEASES : 0;
+    if (status == NETIPC_OK)
+        status = check_config(&config, own_leases);
     if (status != NETIPC_OK)
         return status;
 
@@ -190,16 +217,19 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     opened->on_change = (config.flags & NETIPC_PUBLISH_ON_CHANGE) != 0;
     opened->slots = config.slots;
     opened->history = config.history;
+    opened->own_leases = own_leases;
     opened->ceiling = config.ceiling;
     opened->placement = (struct netipc_placement_wish){config.placement, config.numa_node};
     opened->log = (struct netipc_log){config.log, config.log_context};
+    uint32_t places = NETIPC_LATEST_PLACES + config.max_sessions + (requests.method != 0 ? requests.max_sessions : 0);
     status = netipc_fork_guard_arm(&opened->fork_guard);
     if (status == NETIPC_OK)
-        status = netipc_session_table_open(&opened->table, config.max_sessions);
+        status = netipc_session_table_open(&opened->table, places);
+    netipc_latest_open(&opened->latest, requests.method, &opened->table);
     if (status == NETIPC_OK)
         status = make_first_region(opened, &config);
     if (status == NETIPC_OK)
-        status = start_server(opened, &config);
+        status = start_server(opened, &config, &requests);
     if (status != NETIPC_OK) {
         free_publisher(opened, false);
         return status;
@@ -235,7 +265,9 @@ static netipc_status plan_growth(const netipc_publisher *publisher, uint64_t len
                                  struct netipc_region_geometry *geometry)
 {
     uint64_t doubled = publisher->region.geometry.capacity * 2;
-    uint32_t least = publisher->history + 2 > NETIPC_SLOTS_MIN ? publisher->history + 2 : NETIPC_SLOTS_MIN;
+    uint32_t least = publisher->history + publisher->own_leases + 2;
+    if (least < NETIPC_SLOTS_MIN)
+        least = NETIPC_SLOTS_MIN;
     const uint64_t capacities[] = {doubled > length ? doubled : length, length};
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
         uint64_t capacity = capacities[i];
@@ -279,7 +311,8 @@ static void abandon_growth(netipc_publisher *publisher)
 
 /*
  * Supersede. The new region holds its first generation before anybody can get it; it is what new sessions get before
- * the old region says SUPERSEDED; so whoever reads that word and asks is given the new one.
+ * the old region says SUPERSEDED; so whoever reads that word and asks is given the new one. Requests are answered from
+ * the new region before it is offered, so that no answer is behind what a subscriber has read.
  *
  * If killed: before the offer is replaced, the old region is the last word; after it, sessions that attached meanwhile
  * have the new one, the others the old one, each whole; all learn of the death.
@@ -288,12 +321,13 @@ static void supersede(netipc_publisher *publisher, uint64_t length)
 {
     netipc_ring_publish(&publisher->next_ring, length);
     publisher->label.ordinal++;
-    struct netipc_server_offer offer = offer_of(&publisher->next_region, &publisher->label, publisher->history);
+    netipc_latest_show(&publisher->latest, &publisher->next_region, publisher->label.ordinal);
+    struct netipc_server_offer offer = offer_of(publisher, &publisher->next_region);
     netipc_service_replace_offer(publisher->endpoint, &offer);
     publisher->ring.totals = publisher->next_ring.totals;
     netipc_ring_end(&publisher->ring, NETIPC_REGION_SUPERSEDED);
     publisher->next_ring.totals = publisher->ring.totals;
-    netipc_region_destroy(&publisher->region, false);
+    netipc_latest_retire(&publisher->latest);
     publisher->region = publisher->next_region;
     publisher->ring = publisher->next_ring;
     publisher->ring.region = &publisher->region;
@@ -320,6 +354,8 @@ static void make_public(netipc_publisher *publisher, uint64_t length)
         supersede(publisher, length);
     else
         netipc_ring_publish(&publisher->ring, length);
+    if (netipc_latest_keeps(&publisher->latest))
+        netipc_latest_reclaim(&publisher->latest);
     /* A growth wakes the loop anyway. */
     if (netipc_session_table_rung(&publisher->table))
         netipc_service_ring(publisher->endpoint);
@@ -469,6 +505,12 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
         .placement_in_force = placement->wanted & ~placement->refused,
         .placement_refused = placement->refused,
         .placement_error = placement->last_error,
+        .request_sessions = sessions.requesting,
+        .requests = sessions.info.requests,
+        .answers = sessions.info.answers,
+        .failures = sessions.info.failures,
+        .bytes_in = sessions.info.bytes_in,
+        .bytes_out = sessions.info.bytes_out,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

@@ -15,9 +15,24 @@ NETIPC_BEGIN_DECLS
  * Pure functions over bytes: no allocation but in the builder, no I/O, no state. Any thread; one
  * builder by one thread at a time. The bytes are in docs/wire.md.
  *
+ *   request      what asks for one: always the same bytes
  *   ..._view     borrowed: points into the caller's bytes and lives no longer than they do
  *   ..._builder  owns the bytes it makes
  */
+
+/* Bytes of every request of the method cgroups-snapshot. */
+#define NETIPC_CGROUPS_SNAPSHOT_REQUEST_LENGTH 4u
+
+/* Checks the payload of a request. NETIPC_OK; NETIPC_CORRUPT: of another length, of another layout, or with flags.
+ * bytes need no alignment, and may be NULL when length is 0. */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_request_decode(const void *bytes, size_t length);
+
+/*
+ * Writes the payload of a request into buffer, which needs no alignment. *length, if not NULL, gets the payload's
+ * length in both cases: NETIPC_OK; NETIPC_TOO_SMALL, and buffer (NULL when capacity is 0) is untouched.
+ */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_request_encode(void *buffer, size_t capacity,
+                                                                                 size_t *length);
 
 /* options of a cgroup */
 #define NETIPC_CGROUP_DUPLICATE 1u /* disabled: another one has this name */

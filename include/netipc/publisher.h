@@ -6,6 +6,7 @@
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
+#include <netipc/server.h>
 #include <netipc/status.h>
 
 #include <stddef.h>
@@ -56,7 +57,7 @@ typedef struct netipc_publisher_config {
                             * slots - 2 - history, are lease words for subscribers, first come, first served */
     uint64_t capacity;     /* bytes a slot holds at first; 1 to 2^40; default 65,536 */
     uint64_t ceiling;      /* largest size of a region, in bytes; default 1 GiB */
-    uint32_t max_sessions; /* 1 to NETIPC_SESSIONS_MAX; default 256; the next one is told "busy" */
+    uint32_t max_sessions; /* 1 to NETIPC_SESSIONS_MAX; default 256; the next one is told "busy"; see requests, too */
     uint32_t flags;        /* NETIPC_PUBLISH_ON_CHANGE; default 0 */
 
     uint32_t schema_id;      /* labels for what the snapshots are; default 0 */
@@ -73,10 +74,30 @@ typedef struct netipc_publisher_config {
 
     uint32_t placement; /* NETIPC_PLACE_… of placement.h, but NETIPC_PLACE_NUMA_NODE; default 0 */
     int32_t numa_node;  /* 0 to NETIPC_NUMA_NODE_MAX; default NETIPC_NUMA_NODE_ANY */
+
+    /*
+     * What is asked over the same endpoint by those who know no regions (docs/rpc.md); default NULL: every request is
+     * refused as unsupported. Filled in by netipc_publisher_requests_init(); borrowed during _open.
+     *
+     * method has to be set. With a handler of NULL, for NETIPC_METHOD_CGROUPS_SNAPSHOT and methods from
+     * NETIPC_METHOD_OWN on, the answer is the latest snapshot, byte for byte; before the first publication the request
+     * fails, with NETIPC_EMPTY. That takes one of the lease words, so slots must be at least history + 3. A handler of
+     * the user's own is called by the thread that serves the control channel: the library's, or that of _dispatch.
+     *
+     * max_sessions of requests (default 16) is for sessions that do not select the publication profile, max_sessions of
+     * the publisher for those that do; neither takes places of the other. max_request_payload has to be 4096 at least,
+     * as subscribers offer that. The others count as for a service of a server, but that service and token must be
+     * NULL and 0, and handshake_timeout_ns is not looked at: these are the publisher's.
+     */
+    const netipc_service_config *requests;
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */
 NETIPC_API void netipc_publisher_config_init(netipc_publisher_config *config);
+
+/* Fills in the defaults for requests: those of netipc_service_config_init(), but answers of up to NETIPC_PAYLOAD_MAX,
+ * so that whoever asks for enough gets what a region holds. The caller sets method. */
+NETIPC_API void netipc_publisher_requests_init(netipc_service_config *requests);
 
 /*
  * Reserves the memory, claims the endpoint and starts to serve. Nothing in config is kept.
@@ -164,12 +185,12 @@ typedef struct netipc_publisher_info {
     uint64_t unchanged;    /* NETIPC_UNCHANGED results */
     uint64_t bytes;        /* published */
     uint64_t wakes_sent;   /* wake-up system calls */
-    uint64_t wakes_saved;  /* attached sessions that needed none, summed over publications */
+    uint64_t wakes_saved;  /* attached sessions that needed none, and answers under way, summed over publications */
     uint64_t sessions;     /* connected now */
     uint64_t attached;     /* of these, with the region mapped */
     uint64_t sessions_total;
     uint64_t refused_auth; /* wrong uid or token */
-    uint64_t refused_busy; /* over max_sessions */
+    uint64_t refused_busy; /* over max_sessions, of either kind */
     uint64_t refused_other;
     uint64_t timed_out; /* sessions ended by a handshake deadline */
     /* NETIPC_PLACE_… of placement.h, for the region at hand. */
@@ -177,6 +198,12 @@ typedef struct netipc_publisher_info {
     uint32_t placement_in_force;
     uint32_t placement_refused; /* the rest of what is wanted */
     uint32_t placement_error;   /* netipc_status of the last refusal; 0: none */
+    uint64_t request_sessions;  /* of sessions, those that did not select the publication profile */
+    uint64_t requests;          /* taken */
+    uint64_t answers;           /* sent, failures included */
+    uint64_t failures;          /* answers that told of one */
+    uint64_t bytes_in;          /* payload of requests */
+    uint64_t bytes_out;         /* … and of answers */
 } netipc_publisher_info;
 
 /* NETIPC_OK, NETIPC_INVALID_ARGUMENT (size is 0), NETIPC_FORKED. Never blocks. */
