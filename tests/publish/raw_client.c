@@ -63,6 +63,10 @@ int raw_connect(void)
         .layout_version = NETIPC_WIRE_LAYOUT,
         .supported_profiles = NETIPC_PROFILE_PUBLICATION,
         .preferred_profiles = NETIPC_PROFILE_PUBLICATION,
+        .max_request_payload_bytes = 4096,
+        .max_request_batch_items = 1,
+        .max_response_payload_bytes = 4096,
+        .max_response_batch_items = 1,
         .packet_size = 4096,
     };
     send_control(made, NETIPC_OP_HELLO, 0, &hello, NETIPC_WIRE_HELLO_SIZE);
