@@ -36,11 +36,11 @@ void netipc_session_table_insert(struct netipc_session_table *table, uint32_t in
 
 void netipc_session_table_remove(struct netipc_session_table *table, uint32_t index)
 {
-    netipc_store(&table->entries[index].line, NULL, relaxed); /* R1 */
+    netipc_store(&table->entries[index].line, NULL, release); /* R1, pairs with S3 */
     uint32_t used = netipc_load(&table->used, relaxed);
     while (used > 0 && netipc_load(&table->entries[used - 1].line, relaxed) == NULL)
         used--;
-    netipc_store(&table->used, used, relaxed);
+    netipc_store(&table->used, used, release); /* R1 of a scan that does not get as far as S3 */
 }
 
 bool netipc_session_table_quiet(struct netipc_session_table *table)

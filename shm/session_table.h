@@ -8,8 +8,8 @@
  *
  *   control thread                              publishing thread (scan)
  *   insert: entry ← line        release  (I1)   scan ← odd                  relaxed  (S1)
- *   remove: entry ← NULL        relaxed  (R1)   seq_cst fence                        (S2)
- *           seq_cst fence                (R2)   line ← entry                acquire  (S3)  pairs with I1
+ *   remove: entry ← NULL        release  (R1)   seq_cst fence                        (S2)
+ *           seq_cst fence                (R2)   line ← entry                acquire  (S3)  pairs with I1 and R1
  *           scan even?          acquire  (R3)   use the line: lease words  acquire  (S5)  pairs with L6,
  * ring_publisher.h scan ← even                 release  (S4)  pairs with R3
  *
@@ -22,6 +22,10 @@
  * sleep. Its wait is: wake bit ← 1, seq_cst fence (W), load latest. The publication is: latest ← new, S2, S3. If S2
  * comes first, W's load sees the new generation and nobody sleeps; if W comes first, so does I1, and S3 finds the line
  * and its bit. A list loaded before S2 would lose that wake-up.
+ *
+ * Leases of the process's own. The control thread reads a slot under a lease in a line of its own, which it inserts
+ * before and removes afterwards (publish/latest_answer.h). A scan that finds no line any more, by S3 or by used, has
+ * acquired R1: what was read under the lease comes before what the publisher does with the slot, as with L6 and S5.
  *
  * If killed here: both threads die together, and nothing of this is shared.
  */

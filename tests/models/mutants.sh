@@ -12,7 +12,7 @@ export LC_ALL=C
 # survive get so many in the long run only.
 iterations=40000
 few=4000
-names=(copying_reader leasing_reader sleepers doorbell slow_wakes session_removal hazard_pointers)
+names=(copying_reader leasing_reader sleepers doorbell slow_wakes session_removal hazard_pointers latest_answer)
 
 # try MODELS MUTANT...: the verdict on these mutants together
 if [ "$1" = try ]; then
@@ -88,7 +88,7 @@ expected_survivors()
 
 cd "$tree"
 shipped=(shm/ring_publisher.c shm/ring_reader.c shm/session_table.c shm/wait.c)
-awk -f "$here/mutants.awk" "${shipped[@]}" "$models"/hazard_*.inc >"$work/mutants"
+awk -f "$here/mutants.awk" "${shipped[@]}" "$models"/hazard_*.inc "$models"/latest_functions.inc >"$work/mutants"
 expected_survivors >"$work/expected"
 EXPECTED=$work/expected xargs -P 2 -n 1 bash "$here/mutants.sh" try "$models" <"$work/mutants" | sort >"$work/verdicts"
 [ "$(wc -l <"$work/mutants")" = "$(wc -l <"$work/verdicts")" ] || fail 'not every mutant has a verdict'

@@ -343,6 +343,8 @@ static void who_asks_and_never_reads_holds_up_nobody(void **state)
     assert_true(raw_confirm(socket, &region));
     for (uint64_t id = 1; id <= 1000 && send_snapshot_request(socket, id); id++)
         ;
+    struct pollfd answered = {.fd = socket, .events = POLLIN};
+    assert_int_equal(poll(&answered, 1, (int)(patience_ns(30) / 1000000)), 1);
     for (int i = 0; i < 50; i++) {
         service_publish(publisher, 1000, ++generation);
         asking_expect(client, SNAPSHOT, generation, 1000);
