@@ -24,6 +24,7 @@ enum {
     BATCH,
     WORKERS,
     OUTPUT,
+    RPC,
     VERBOSE,
     JSON,
     HELP,
@@ -47,6 +48,7 @@ static const struct {
                    {{"batch", required_argument, NULL, BATCH}, COMMAND_IPC_TEST},
                    {{"workers", required_argument, NULL, WORKERS}, COMMAND_IPC_SERVE},
                    {{"output", required_argument, NULL, OUTPUT}, COMMAND_READ},
+                   {{"rpc", no_argument, NULL, RPC}, COMMAND_READ},
                    {{"verbose", no_argument, NULL, VERBOSE}, COMMAND_HEALTH_CHECK | COMMAND_IPC_SERVE},
                    {{"json", no_argument, NULL, JSON}, COMMAND_HEALTH_CHECK | COMMAND_IPC_TEST},
                    {{"help", no_argument, NULL, HELP}, ALL},
@@ -159,6 +161,9 @@ static enum options_result set(struct options *options, int option, const char *
     case METHOD:
         options->method = method_find(value);
         return options->method != NULL ? OPTIONS_RUN : wrong("--method takes increment or string-reverse, not", value);
+    case RPC:
+        options->rpc = true;
+        return OPTIONS_RUN;
     case VERBOSE:
         options->verbose = true;
         return OPTIONS_RUN;

@@ -22,6 +22,7 @@ struct options {
     uint32_t batch; /* items of a call */
     uint32_t workers;
     const char *output; /* NULL: standard output */
+    bool rpc;           /* asked for instead of attached to */
     bool verbose;
     bool json;
 };

@@ -65,16 +65,17 @@ static const char ipc_serve_help[] =
     "Exit codes: 0 ended by a signal; 30 wrong usage; else the number of the\n"
     "netipc_status that kept it from serving, or 3 when answers were left at the end.\n";
 
-static const char read_help[] =
-    "Usage: netipc read --service NAME [OPTION]...\n"
-    "Writes the bytes of the latest snapshot, and on stderr a line about it.\n"
-    "\n" PLACE_HELP "  --service NAME     name of the service\n"
-    "  --output FILE      where to; replaced at once when all is written (stdout)\n" TOKEN_HELP
-    "  --timeout MS       1 to 86400000 (5000)\n"
-    "  --help             print this and end\n"
-    "\n"
-    "Exit codes: 0 written; 2 nothing was published yet; 30 wrong usage; else the\n"
-    "number of a netipc_status.\n";
+static const char read_help[] = "Usage: netipc read --service NAME [OPTION]...\n"
+                                "Writes the bytes of the latest snapshot, and on stderr a line about it.\n"
+                                "\n" PLACE_HELP "  --service NAME     name of the service\n"
+                                "  --output FILE      where to; replaced at once when all is written (stdout)\n"
+                                "  --rpc              ask for it as programs do that cannot attach to a\n"
+                                "                     publication, by the method cgroups-snapshot\n" TOKEN_HELP
+                                "  --timeout MS       1 to 86400000 (5000)\n"
+                                "  --help             print this and end\n"
+                                "\n"
+                                "Exit codes: 0 written; 2 nothing was published yet; 30 wrong usage; else the\n"
+                                "number of a netipc_status.\n";
 
 const char *options_help(unsigned command)
 {

@@ -5,6 +5,10 @@
 #include "tools/netipc/report.h"
 #include "tools/netipc/snapshot.h"
 
+#include <netipc/cgroups_snapshot.h>
+#include <netipc/client.h>
+#include <netipc/server.h>
+
 #include <inttypes.h>
 
 static netipc_status open_subscriber(const struct options *options, netipc_subscriber **subscriber)
@@ -29,7 +33,56 @@ static void describe(const struct options *options, netipc_subscriber *subscribe
            netipc_publisher_state_name(snapshot->info.publisher_state));
 }
 
-netipc_status read_latest(const struct options *options)
+/* Enough for who grants little and for who publishes much. */
+static netipc_status open_client(const struct options *options, netipc_client **client)
+{
+    netipc_client_config config;
+    netipc_client_config_init(&config);
+    config.run_dir = options->run_dir;
+    config.service = options->service;
+    config.token = options->token;
+    config.max_request_payload = 1024;
+    config.max_batch_items = 1;
+    config.max_response_payload = NETIPC_PAYLOAD_MAX;
+    config.connect_timeout_ns = options->timeout_ns;
+    return netipc_client_open(&config, client);
+}
+
+static netipc_status ask(const struct options *options)
+{
+    uint64_t deadline_ns = now_ns() + options->timeout_ns;
+    netipc_client *client;
+    netipc_client_info info = {.size = sizeof info};
+    unsigned char payload[NETIPC_CGROUPS_SNAPSHOT_REQUEST_LENGTH];
+    netipc_client_request request = {.size = sizeof request,
+                                     .method = NETIPC_METHOD_CGROUPS_SNAPSHOT,
+                                     .payload = payload,
+                                     .length = sizeof payload,
+                                     .item_count = 1};
+    netipc_status status = open_client(options, &client);
+    if (status == NETIPC_OK)
+        status = netipc_cgroups_snapshot_request_encode(payload, sizeof payload, NULL);
+    if (status == NETIPC_OK)
+        status = netipc_client_refresh(client);
+    if (status == NETIPC_OK) {
+        uint64_t now = now_ns();
+        request.timeout_ns = now < deadline_ns ? deadline_ns - now : 1;
+        status = netipc_client_call(client, &request);
+    }
+    if (status != NETIPC_OK) {
+        report_status(options->service, status, netipc_status_detail());
+    } else {
+        netipc_client_status(client, &info);
+        status = output_write(options->output, request.answer, request.answer_length);
+        if (status == NETIPC_OK)
+            report("%s: %zu bytes answered by server %" PRIu32, options->service, request.answer_length,
+                   info.server_pid);
+    }
+    netipc_client_close(client);
+    return status;
+}
+
+static netipc_status attach_and_read(const struct options *options)
 {
     uint64_t deadline_ns = now_ns() + options->timeout_ns;
     netipc_subscriber *subscriber;
@@ -49,4 +102,9 @@ netipc_status read_latest(const struct options *options)
     snapshot_free(&snapshot);
     netipc_subscriber_close(subscriber);
     return status;
+}
+
+netipc_status read_latest(const struct options *options)
+{
+    return options->rpc ? ask(options) : attach_and_read(options);
 }

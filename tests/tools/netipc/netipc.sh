@@ -354,6 +354,9 @@ test_reading()
     expect 0 read "${place[@]}"
     printf 'the latest' | cmp - "$out" || fail 'other bytes'
     expect_in "$err" "^netipc: full: generation 1, 10 bytes, [0-9.]+ s old, schema 7 version 3, publisher $publisher LIVE$"
+    expect 0 read "${place[@]}" --rpc
+    printf 'the latest' | cmp - "$out" || fail 'other bytes by request'
+    expect_in "$err" "^netipc: full: 10 bytes answered by server $publisher$"
     mkdir "$work/files"
     local file=$work/files/snapshot
     (umask 027 && expect 0 read "${place[@]}" --output "$file")
@@ -377,10 +380,13 @@ test_reading()
     expect 52 read "${place[@]}" --output "$work/files"
     start "$peer" empty "$run" empty
     expect 2 read --run-dir "$run" --service empty --output "$file"
+    expect 16 read --run-dir "$run" --service empty --output "$file" --rpc
     start "$peer" corrupt "$run" corrupt
     expect 41 read --run-dir "$run" --service corrupt --output "$file"
     start "$peer" wrong "$run" calls
     expect 24 read --run-dir "$run" --service calls --output "$file"
+    expect 24 read --run-dir "$run" --service calls --output "$file" --rpc
+    expect 21 read --run-dir "$run" --service full --output "$file" --rpc
     [ "$(cat "$file")" = 'the latest' ] || fail 'a failure changed the file'
     [ "$(ls "$work/files")" = $'link\nsnapshot' ] || fail "left behind: $(ls "$work/files")"
     stop "$publisher"

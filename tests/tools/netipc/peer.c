@@ -2,9 +2,9 @@
 /*
  * The other side of the tool netipc: peer KIND RUN_DIR SERVICE [TOKEN] prints "ready" and lasts until SIGTERM.
  *
- *   full      a publication with the snapshot "the latest", of schema 7, version 3
+ *   full      a publication with the snapshot "the latest", of schema 7, version 3, which answers requests for it
  *   empty     … without a snapshot
- *   narrow    … with one, for one subscriber at a time
+ *   narrow    a publication with a snapshot, for one subscriber at a time
  *   corrupt   … whose region says that the latest snapshot is in a slot that does not exist
  *   wrong     serves increment, and is off by one every third time
  *   refusing  … and fails every time
@@ -83,6 +83,11 @@ static void publish(void)
     config.schema_id = 7;
     config.schema_version = 3;
     config.max_sessions = is("narrow") ? 1 : 16;
+    netipc_service_config requests;
+    netipc_publisher_requests_init(&requests);
+    requests.method = NETIPC_METHOD_CGROUPS_SNAPSHOT;
+    if (is("full") || is("empty"))
+        config.requests = &requests;
     check(netipc_publisher_open(&config, &publisher));
     if (!is("empty"))
         check(netipc_publish(publisher, text, sizeof text - 1, NULL));
