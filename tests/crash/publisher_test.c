@@ -405,6 +405,8 @@ static const char *const elsewhere[] = {"publish/attachment.c",
                                         "control/listener_linux.c",
                                         "control/own_session_linux.c",
                                         "netipc_server_drain",
+                                        "begin_reading",
+                                        "end_reading",
                                         "call_sleeper",
                                         NULL};
 
