@@ -3,6 +3,7 @@
 #define NETIPC_CGROUPS_SNAPSHOT_H
 
 #include <netipc/export.h>
+#include <netipc/schema.h>
 #include <netipc/status.h>
 
 #include <stddef.h>
@@ -40,13 +41,14 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_request_encode
 #define NETIPC_CGROUP_UNIFIED 4u   /* in the v2 hierarchy */
 #define NETIPC_CGROUP_EXCLUDED 8u  /* excluded by configuration */
 
+/* How these payloads are parsed, checked and indexed by the name. Static; any thread. */
+NETIPC_API const netipc_schema *netipc_cgroups_schema(void);
+
 typedef struct netipc_cgroups_snapshot_view {
     uint64_t generation;
     uint32_t systemd_enabled;
     uint32_t item_count;
-    const unsigned char *directory; /* private, as all below */
-    const unsigned char *items;
-    size_t items_length;
+    netipc_items items; /* the same for what works on any schema */
 } netipc_cgroups_snapshot_view;
 
 typedef struct netipc_cgroup_view {
@@ -76,6 +78,12 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_snapshot_decode(const v
  */
 NETIPC_API netipc_status netipc_cgroups_snapshot_item(const netipc_cgroups_snapshot_view *view, uint32_t index,
                                                       netipc_cgroup_view *item);
+
+/*
+ * Fills in *cgroup with an item of netipc_cgroups_schema(). NETIPC_OK; NETIPC_CORRUPT when the strings do not lie
+ * within it or do not end with a NUL (items may be of bytes that nobody has checked), and *cgroup is untouched then.
+ */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroup_of_item(const netipc_item *item, netipc_cgroup_view *cgroup);
 
 typedef struct netipc_cgroups_snapshot_builder netipc_cgroups_snapshot_builder;
 

@@ -19,6 +19,7 @@
 #include <netipc/placement.h>
 #include <netipc/publisher.h>
 #include <netipc/reader.h>
+#include <netipc/schema.h>
 #include <netipc/server.h>
 #include <netipc/session.h>
 #include <netipc/status.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/naming.h"
 
+#include <netipc/schema.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,16 +396,8 @@ bool name_of_cgroup(struct naming *naming, const char *id, bool service)
     if (!parts.whole)
         body[cut_length(body, (size_t)(end - body), NAME_MAX_BYTES)] = '\0';
     replace(body, service);
-    *naming = (struct naming){text, name_hash(text), parts.orchestrator};
+    *naming = (struct naming){text, netipc_key_hash(text, strlen(text)), parts.orchestrator};
     return true;
-}
-
-uint32_t name_hash(const char *name)
-{
-    uint32_t hash = 0x811c9dc5u;
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x01000193u;
-    return hash;
 }
 
 const char *orchestrator_text(enum orchestrator orchestrator)

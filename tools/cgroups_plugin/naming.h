@@ -35,9 +35,6 @@ struct naming {
  */
 bool name_of_cgroup(struct naming *naming, const char *id, bool service);
 
-/* 32-bit FNV-1a. */
-uint32_t name_hash(const char *name);
-
 const char *orchestrator_text(enum orchestrator orchestrator);
 
 #endif

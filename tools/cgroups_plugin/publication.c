@@ -26,8 +26,8 @@ static void configure(netipc_publisher_config *config, const struct options *opt
     config->token = options->token;
     config->allowed_uids = options->allowed_uids;
     config->allowed_uid_count = options->allowed_uid_count;
-    config->schema_id = SCHEMA_CGROUPS_SNAPSHOT;
-    config->schema_version = SCHEMA_CGROUPS_SNAPSHOT_VERSION;
+    config->schema_id = netipc_cgroups_schema()->id;
+    config->schema_version = netipc_cgroups_schema()->version;
     if (options->slots != 0)
         config->slots = options->slots;
     if (options->capacity != 0)

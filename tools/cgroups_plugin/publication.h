@@ -7,9 +7,6 @@
 
 #include <netipc/netipc.h>
 
-/* The labels of the region: what its snapshots are. */
-enum { SCHEMA_CGROUPS_SNAPSHOT = 2, SCHEMA_CGROUPS_SNAPSHOT_VERSION = 1 };
-
 struct publication {
     netipc_publisher *publisher;
     netipc_cgroups_snapshot_builder *builder;

@@ -2,6 +2,7 @@
 #include "tools/cgroups_plugin/table.h"
 
 #include <netipc/cgroups_snapshot.h>
+#include <netipc/schema.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +106,7 @@ static void a_record_says_what_the_lists_say(void **state)
     expect(fixture, "/system.slice/x-no-procs.service", 0, NETIPC_CGROUP_SERVICE);
     assert_string_equal(find(fixture, "/system.slice/ssh.service")->name, "systemd_ssh");
     assert_string_equal(find(fixture, "/a")->name, "cgroup_a");
-    assert_int_equal(find(fixture, "/a")->hash, name_hash("cgroup_a"));
+    assert_int_equal(find(fixture, "/a")->hash, netipc_key_hash("cgroup_a", 8));
 }
 
 static void of_two_new_ones_with_one_name_the_first_by_id_keeps_it(void **state)

@@ -29,17 +29,9 @@ static void check(netipc_status status)
     exit((int)status);
 }
 
-static uint32_t hash_name(const char *name)
-{
-    uint32_t hash = 0x811c9dc5;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x01000193;
-    return hash;
-}
-
 static void add(const char *name, const char *path, uint32_t enabled)
 {
-    check(netipc_cgroups_snapshot_builder_add(builder, hash_name(name), 0, enabled, name, path));
+    check(netipc_cgroups_snapshot_builder_add(builder, netipc_key_hash(name, strlen(name)), 0, enabled, name, path));
 }
 
 static void add_many(unsigned long count, const char *path)
