@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netipc/index.h>
 #include <netipc/publisher.h>
 
 #include "control/service.h"
@@ -36,7 +37,9 @@ struct netipc_publisher {
 
     bool lent; /* between begin and commit or abort */
     bool on_change;
-    uint32_t slots; /* wanted; a large region may have fewer */
+    bool indexed;         /* each snapshot gets an index of */
+    netipc_schema schema; /* this; else of zeros */
+    uint32_t slots;       /* wanted; a large region may have fewer */
     uint32_t history;
     uint32_t own_leases; /* of the library itself */
     uint64_t ceiling;
@@ -90,6 +93,29 @@ static netipc_status check_config(const netipc_publisher_config *config, uint32_
     return netipc_placement_check(config->placement);
 }
 
+static netipc_status take_schema(netipc_publisher *publisher, const netipc_publisher_config *config)
+{
+    publisher->label.schema_id = config->schema_id;
+    publisher->label.schema_version = config->schema_version;
+    if (config->schema == NULL)
+        return NETIPC_OK;
+    netipc_schema *schema = &publisher->schema;
+    netipc_status status = netipc_sized_in(schema, sizeof *schema, config->schema);
+    if (status != NETIPC_OK)
+        return netipc_fail_within(status, "schema");
+    if (schema->parse == NULL || schema->check == NULL || schema->item == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "a schema needs all of parse, check and item");
+    if ((config->schema_id != 0 && config->schema_id != schema->id) ||
+        (config->schema_version != 0 && config->schema_version != schema->version))
+        return netipc_fail(NETIPC_INVALID_ARGUMENT,
+                           "schema_id %u and schema_version %u are not those of the schema, %u and %u: leave them 0",
+                           config->schema_id, config->schema_version, schema->id, schema->version);
+    publisher->label.schema_id = schema->id;
+    publisher->label.schema_version = schema->version;
+    publisher->indexed = true;
+    return NETIPC_OK;
+}
+
 static struct netipc_server_offer offer_of(const netipc_publisher *publisher, const struct netipc_region *region)
 {
     const struct netipc_region_label *label = &publisher->label;
@@ -122,8 +148,6 @@ static netipc_status make_first_region(netipc_publisher *publisher, const netipc
     snprintf(publisher->service, sizeof publisher->service, "%s", config->service);
     publisher->label.service = publisher->service;
     publisher->label.ordinal = 1;
-    publisher->label.schema_id = config->schema_id;
-    publisher->label.schema_version = config->schema_version;
     status = make_region(publisher, &geometry, &publisher->label, &publisher->region);
     if (status == NETIPC_OK)
         netipc_ring_start(&publisher->ring, &publisher->region, publisher->label.ordinal, &publisher->table, 0,
@@ -222,7 +246,9 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     opened->placement = (struct netipc_placement_wish){config.placement, config.numa_node};
     opened->log = (struct netipc_log){config.log, config.log_context};
     uint32_t places = NETIPC_LATEST_PLACES + config.max_sessions + (requests.method != 0 ? requests.max_sessions : 0);
-    status = netipc_fork_guard_arm(&opened->fork_guard);
+    status = take_schema(opened, &config);
+    if (status == NETIPC_OK)
+        status = netipc_fork_guard_arm(&opened->fork_guard);
     if (status == NETIPC_OK)
         status = netipc_session_table_open(&opened->table, places);
     netipc_latest_open(&opened->latest, requests.method, &opened->table);
@@ -259,8 +285,8 @@ static netipc_status check_call(const netipc_publisher *publisher)
 
 /* --- growth --- */
 
-/* The geometry for snapshots of length bytes: twice the capacity if that is enough, as many slots as wanted, and of
- * both what the ceiling allows. */
+/* The geometry for snapshots of length bytes, index included: twice the capacity if that is enough, as many slots as
+ * wanted, and of both what the ceiling allows. */
 static netipc_status plan_growth(const netipc_publisher *publisher, uint64_t length,
                                  struct netipc_region_geometry *geometry)
 {
@@ -293,18 +319,23 @@ static netipc_status begin_growth(netipc_publisher *publisher, uint64_t length)
     if (status != NETIPC_OK)
         return status;
     struct netipc_region_label label = publisher->label;
+    struct netipc_region region;
     label.ordinal++;
-    status = make_region(publisher, &geometry, &label, &publisher->next_region);
+    status = make_region(publisher, &geometry, &label, &region);
     if (status != NETIPC_OK)
         return status;
+    publisher->next_region = region;
     netipc_ring_start(&publisher->next_ring, &publisher->next_region, label.ordinal, &publisher->table,
                       publisher->ring.generation, &publisher->ring.totals);
     publisher->growing = true;
     return NETIPC_OK;
 }
 
-static void abandon_growth(netipc_publisher *publisher)
+/* Whatever has become public is in the region at hand. */
+static void abandon_unpublished(netipc_publisher *publisher)
 {
+    if (!publisher->growing)
+        return;
     netipc_region_destroy(&publisher->next_region, false);
     publisher->growing = false;
 }
@@ -317,9 +348,9 @@ static void abandon_growth(netipc_publisher *publisher)
  * If killed: before the offer is replaced, the old region is the last word; after it, sessions that attached meanwhile
  * have the new one, the others the old one, each whole; all learn of the death.
  */
-static void supersede(netipc_publisher *publisher, uint64_t length)
+static void supersede(netipc_publisher *publisher, uint64_t length, uint64_t annex_length)
 {
-    netipc_ring_publish(&publisher->next_ring, length);
+    netipc_ring_publish(&publisher->next_ring, length, annex_length);
     publisher->label.ordinal++;
     netipc_latest_show(&publisher->latest, &publisher->next_region, publisher->label.ordinal);
     struct netipc_server_offer offer = offer_of(publisher, &publisher->next_region);
@@ -348,12 +379,17 @@ static unsigned char *slot_to_fill(const netipc_publisher *publisher)
     return netipc_ring_claimed_data(publisher->growing ? &publisher->next_ring : &publisher->ring);
 }
 
-static void make_public(netipc_publisher *publisher, uint64_t length)
+static uint64_t capacity_to_fill(const netipc_publisher *publisher)
+{
+    return publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
+}
+
+static void make_public(netipc_publisher *publisher, uint64_t length, uint64_t annex_length)
 {
     if (publisher->growing)
-        supersede(publisher, length);
+        supersede(publisher, length, annex_length);
     else
-        netipc_ring_publish(&publisher->ring, length);
+        netipc_ring_publish(&publisher->ring, length, annex_length);
     if (netipc_latest_keeps(&publisher->latest))
         netipc_latest_reclaim(&publisher->latest);
     /* A growth wakes the loop anyway. */
@@ -381,6 +417,92 @@ static netipc_status unchanged(netipc_publisher *publisher, uint64_t *generation
     return NETIPC_UNCHANGED;
 }
 
+/* --- the index behind a snapshot --- */
+
+/* What a snapshot takes of a slot. */
+struct extent {
+    uint64_t length;
+    uint64_t annex_at, annex_length;
+    uint64_t end;
+};
+
+static netipc_status measure(const netipc_publisher *publisher, const void *bytes, size_t length, struct extent *extent)
+{
+    *extent = (struct extent){.length = length, .end = length};
+    if (!publisher->indexed)
+        return NETIPC_OK;
+    netipc_items items;
+    netipc_status status = publisher->schema.parse(bytes, length, &items);
+    if (status != NETIPC_OK)
+        return status;
+    extent->annex_length = netipc_index_length(items.count);
+    if (extent->annex_length == 0 || netipc_align_overflows(length, 8, &extent->annex_at) ||
+        netipc_add_overflows(extent->annex_at, extent->annex_length, &extent->end))
+        return netipc_fail(NETIPC_TOO_LARGE, "no index can be made of %u items in %zu bytes", items.count, length);
+    return NETIPC_OK;
+}
+
+/* Puts the index behind the snapshot in the slot that is being filled. */
+static netipc_status write_index(const netipc_publisher *publisher, const struct extent *extent)
+{
+    unsigned char *slot = slot_to_fill(publisher);
+    netipc_items items;
+    netipc_status status = publisher->schema.parse(slot, (size_t)extent->length, &items);
+    return status == NETIPC_OK ? netipc_index_build(&publisher->schema, &items, slot + extent->annex_at,
+                                                    (size_t)extent->annex_length, NULL)
+                               : status;
+}
+
+/* Moves what was built in a slot that is too small for the index as well. With an error nothing has changed. */
+static netipc_status move_to_larger(netipc_publisher *publisher, const struct extent *extent)
+{
+    bool again = publisher->growing;
+    struct netipc_region filled = publisher->next_region;
+    const unsigned char *bytes = slot_to_fill(publisher);
+    netipc_status status = begin_growth(publisher, extent->end);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_payload_copy_in(slot_to_fill(publisher), bytes, (size_t)extent->length);
+    if (again)
+        netipc_region_destroy(&filled, false);
+    return NETIPC_OK;
+}
+
+/* What is in the slot, with room for the index behind it, gets that and becomes public. */
+static netipc_status finish(netipc_publisher *publisher, const struct extent *extent, uint64_t *generation)
+{
+    netipc_status status = publisher->indexed ? write_index(publisher, extent) : NETIPC_OK;
+    if (status == NETIPC_OK) {
+        make_public(publisher, extent->length, extent->annex_length);
+        report_generation(publisher, generation);
+    }
+    return status;
+}
+
+/* --- the calls --- */
+
+static netipc_status copy_and_publish(netipc_publisher *publisher, const void *bytes, size_t length,
+                                      uint64_t *generation)
+{
+    struct extent extent;
+    netipc_status status = measure(publisher, bytes, length, &extent);
+    if (status == NETIPC_OK)
+        status = prepare_slot(publisher, extent.end);
+    if (status != NETIPC_OK)
+        return status;
+    netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
+    return finish(publisher, &extent, generation);
+}
+
+static netipc_status publish_in_place(netipc_publisher *publisher, size_t length, uint64_t *generation)
+{
+    struct extent extent;
+    netipc_status status = measure(publisher, slot_to_fill(publisher), length, &extent);
+    if (status == NETIPC_OK && extent.end > capacity_to_fill(publisher))
+        status = move_to_larger(publisher, &extent);
+    return status == NETIPC_OK ? finish(publisher, &extent, generation) : status;
+}
+
 netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length, uint64_t *generation)
 {
     netipc_status status = check_call(publisher);
@@ -392,13 +514,9 @@ netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, siz
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no bytes given for a snapshot of %zu", length);
     if (equals_latest(publisher, bytes, length))
         return unchanged(publisher, generation);
-    status = prepare_slot(publisher, length);
-    if (status != NETIPC_OK)
-        return status;
-    netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
-    make_public(publisher, length);
-    report_generation(publisher, generation);
-    return NETIPC_OK;
+    status = copy_and_publish(publisher, bytes, length, generation);
+    abandon_unpublished(publisher);
+    return status;
 }
 
 netipc_status netipc_publish_begin(netipc_publisher *publisher, size_t minimum, void **data, size_t *capacity)
@@ -415,7 +533,7 @@ netipc_status netipc_publish_begin(netipc_publisher *publisher, size_t minimum, 
         return status;
     publisher->lent = true;
     *data = slot_to_fill(publisher);
-    *capacity = publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
+    *capacity = capacity_to_fill(publisher);
     return NETIPC_OK;
 }
 
@@ -432,20 +550,17 @@ netipc_status netipc_publish_commit(netipc_publisher *publisher, size_t length, 
     netipc_status status = check_loan(publisher);
     if (status != NETIPC_OK)
         return status;
-    uint64_t capacity =
-        publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
+    uint64_t capacity = capacity_to_fill(publisher);
     if (length > capacity)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "%zu bytes committed, %llu were lent", length,
                            (unsigned long long)capacity);
     publisher->lent = false;
-    if (equals_latest(publisher, slot_to_fill(publisher), length)) {
-        if (publisher->growing)
-            abandon_growth(publisher);
-        return unchanged(publisher, generation);
-    }
-    make_public(publisher, length);
-    report_generation(publisher, generation);
-    return NETIPC_OK;
+    if (equals_latest(publisher, slot_to_fill(publisher), length))
+        status = unchanged(publisher, generation);
+    else
+        status = publish_in_place(publisher, length, generation);
+    abandon_unpublished(publisher);
+    return status;
 }
 
 netipc_status netipc_publish_abort(netipc_publisher *publisher)
@@ -454,8 +569,7 @@ netipc_status netipc_publish_abort(netipc_publisher *publisher)
     if (status != NETIPC_OK)
         return status;
     publisher->lent = false;
-    if (publisher->growing)
-        abandon_growth(publisher);
+    abandon_unpublished(publisher);
     return NETIPC_OK;
 }
 

@@ -271,11 +271,52 @@ netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, 
     fill_info(attachment, &reader->view, info);
     if (status == NETIPC_OK) {
         netipc_reader_know(reader, attachment);
+        reader->view_bytes = bytes;
         *data = bytes;
     } else {
         netipc_reader_unpin(&reader->viewing);
     }
     return status;
+}
+
+static netipc_status check_schema(const struct netipc_region_identity *identity, const netipc_schema *schema)
+{
+    if (identity->schema_id != schema->id || identity->schema_version != schema->version)
+        return netipc_fail(NETIPC_UNSUPPORTED, "the snapshots are of schema %u version %u, not of %s, %u version %u",
+                           identity->schema_id, identity->schema_version, schema->name, schema->id, schema->version);
+    return NETIPC_OK;
+}
+
+/* Where the annex was seen to lie within the slot. */
+static uint64_t annex_at(const struct netipc_ring_snapshot *view)
+{
+    return (view->length + 7) & ~UINT64_C(7);
+}
+
+netipc_status netipc_reader_index(netipc_reader *reader, const netipc_schema *schema, netipc_index *index)
+{
+    netipc_status status = check_call(reader);
+    if (status != NETIPC_OK)
+        return status;
+    if (schema == NULL || index == NULL)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no schema or no place for the index given");
+    const struct netipc_attachment *attachment = netipc_load(&reader->viewing, relaxed);
+    if (attachment == NULL)
+        return netipc_fail(NETIPC_WRONG_STATE, "this reader holds no view");
+    status = check_schema(&attachment->view.identity, schema);
+    if (status != NETIPC_OK)
+        return status;
+    const struct netipc_ring_snapshot *view = &reader->view;
+    if (view->annex_length == 0)
+        return netipc_fail(NETIPC_UNSUPPORTED,
+                           "no index behind generation %llu: give the publisher a schema, or build one over a copy "
+                           "with netipc_index_build()",
+                           (unsigned long long)view->generation);
+    netipc_items items;
+    status = schema->parse(reader->view_bytes, (size_t)view->length, &items);
+    return status == NETIPC_OK ? netipc_index_open(schema, &items, reader->view_bytes + annex_at(view),
+                                                   (size_t)view->annex_length, index)
+                               : status;
 }
 
 netipc_status netipc_reader_release(netipc_reader *reader)

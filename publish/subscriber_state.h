@@ -31,6 +31,7 @@ struct netipc_reader {
     uint32_t lease; /* index of its lease word */
     bool leased;    /* the view has a lease; else the region does not change any more */
     struct netipc_ring_snapshot view;
+    const unsigned char *view_bytes;
     uint64_t known_incarnation[2]; /* its user's generations belong to this one; 0, 0: to none yet */
     struct netipc_pace pace;       /* of the publications that its waits have seen */
     struct netipc_read_totals totals;

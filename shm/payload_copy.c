@@ -32,6 +32,17 @@ void netipc_payload_copy_in(void *shared, const void *bytes, size_t length)
         atomic_store_explicit(&tail[i], from[i], memory_order_relaxed);
 }
 
+void netipc_payload_clear(void *shared, size_t length)
+{
+    _Atomic(uint64_t) *words = shared;
+    size_t whole = length / 8;
+    for (size_t i = 0; i < whole; i++)
+        atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+    _Atomic(unsigned char) *tail = (_Atomic(unsigned char) *)shared;
+    for (size_t i = 8 * whole; i < length; i++)
+        atomic_store_explicit(&tail[i], 0, memory_order_relaxed);
+}
+
 void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)
 {
     const _Atomic(uint64_t) *words = shared;
@@ -52,6 +63,12 @@ void netipc_payload_copy_in(void *shared, const void *bytes, size_t length)
 {
     if (length > 0)
         memcpy(shared, bytes, length);
+}
+
+void netipc_payload_clear(void *shared, size_t length)
+{
+    if (length > 0)
+        memset(shared, 0, length);
 }
 
 void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)

@@ -17,6 +17,9 @@
 /* Into a claimed slot; ordered before the release store of its seq. */
 void netipc_payload_copy_in(void *shared, const void *bytes, size_t length);
 
+/* The same with zeros. */
+void netipc_payload_clear(void *shared, size_t length);
+
 /* Out of a slot; ordered between the acquire load of seq before it and the acquire fence behind it. */
 void netipc_payload_copy_out(void *bytes, const void *shared, size_t length);
 

@@ -105,11 +105,13 @@ const unsigned char *netipc_ring_latest_data(const struct netipc_ring *ring)
     return ring->latest_here ? netipc_region_slot_data(ring->region, ring->latest) : NULL;
 }
 
-static void write_slot_header(struct netipc_slot_header *slot, uint64_t generation, uint64_t length)
+static void write_slot_header(struct netipc_slot_header *slot, uint64_t generation, uint64_t length,
+                              uint64_t annex_length)
 {
     struct netipc_slot_values values = {
         .seq = generation * 2,
         .payload_length = length,
+        .annex_length = annex_length,
         .publish_time_ns = netipc_os_monotonic_coarse_ns(),
     };
     /* P2 */
@@ -133,13 +135,13 @@ static void show_totals(struct netipc_ring *ring)
     netipc_store(&counters->wakes_saved, ring->totals.wakes_saved, relaxed);
 }
 
-void netipc_ring_publish(struct netipc_ring *ring, uint64_t length)
+void netipc_ring_publish(struct netipc_ring *ring, uint64_t length, uint64_t annex_length)
 {
     const struct netipc_region *region = ring->region;
     uint32_t slot = ring->claimed;
     uint64_t generation = ring->generation + 1;
 
-    write_slot_header(&region->slots[slot], generation, length);
+    write_slot_header(&region->slots[slot], generation, length, annex_length);
     /* P4, pairs with R1 and with the waiter's loads */
     netipc_store(&region->header->latest, netipc_hot_word(generation, NETIPC_REGION_LIVE, slot), release);
     ring->generation = generation;

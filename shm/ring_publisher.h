@@ -98,8 +98,9 @@ unsigned char *netipc_ring_claimed_data(const struct netipc_ring *ring);
 /* The bytes of the latest snapshot; NULL when it is not in this region. */
 const unsigned char *netipc_ring_latest_data(const struct netipc_ring *ring);
 
-/* Publishes the first length (at most capacity) bytes of the claimed slot and claims the next. Wait-free. */
-void netipc_ring_publish(struct netipc_ring *ring, uint64_t length);
+/* Publishes the first length bytes of the claimed slot, with annex_length bytes from the next multiple of 8 on (all of
+ * it within the capacity), and claims the next. Wait-free. */
+void netipc_ring_publish(struct netipc_ring *ring, uint64_t length, uint64_t annex_length);
 
 /* Counts a publication that was not needed. */
 void netipc_ring_count_unchanged(struct netipc_ring *ring);

@@ -64,6 +64,7 @@ static bool load_header(const struct netipc_region_view *view, const struct neti
     uint64_t check = netipc_load(&slot->check, relaxed);
     uint64_t annex_at;
     snapshot->length = values.payload_length;
+    snapshot->annex_length = values.annex_length;
     snapshot->publish_time_ns = values.publish_time_ns;
     return check == netipc_slot_check(&values) && (values.flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
            !netipc_align_overflows(values.payload_length, 8, &annex_at) &&
@@ -74,6 +75,7 @@ static bool load_header(const struct netipc_region_view *view, const struct neti
 static void forget_header(struct netipc_ring_snapshot *snapshot)
 {
     snapshot->length = 0;
+    snapshot->annex_length = 0;
     snapshot->publish_time_ns = 0;
 }
 

@@ -19,6 +19,7 @@ enum { NETIPC_READ_TRIES = 16 };
 struct netipc_ring_snapshot {
     uint64_t generation;
     uint64_t length;
+    uint64_t annex_length; /* behind the payload, at the next multiple of 8; 0: none */
     uint64_t publish_time_ns;
     uint32_t state;   /* NETIPC_REGION_… of the hot word that was read */
     uint32_t retries; /* tries that were overtaken */

@@ -21,7 +21,7 @@ static const struct {
     ROW(NETIPC_TIMED_OUT, "the deadline passed"),
     ROW(NETIPC_ABORTED, "the call was aborted by another thread"),
     ROW(NETIPC_WOULD_BLOCK, "nothing can be done now; poll and call again"),
-    ROW(NETIPC_NOT_FOUND, "nobody serves this run directory and service"),
+    ROW(NETIPC_NOT_FOUND, "nobody serves this run directory and service, or no item has this key"),
     ROW(NETIPC_DISCONNECTED, "there is no session with the other side"),
     ROW(NETIPC_GONE, "the publisher or server died"),
     ROW(NETIPC_CLOSED, "the publisher or server closed"),

@@ -3,6 +3,7 @@
 #define NETIPC_CGROUPS_SNAPSHOT_H
 
 #include <netipc/export.h>
+#include <netipc/index.h>
 #include <netipc/schema.h>
 #include <netipc/status.h>
 
@@ -84,6 +85,15 @@ NETIPC_API netipc_status netipc_cgroups_snapshot_item(const netipc_cgroups_snaps
  * within it or do not end with a NUL (items may be of bytes that nobody has checked), and *cgroup is untouched then.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroup_of_item(const netipc_item *item, netipc_cgroup_view *cgroup);
+
+/*
+ * Finds the first cgroup of this name (name_length bytes, a NUL is not looked for) by an index that was opened with
+ * netipc_cgroups_schema(). hash: netipc_key_hash() of the name. NETIPC_OK; NETIPC_NOT_FOUND, NETIPC_CORRUPT as
+ * netipc_index_find(); NETIPC_INVALID_ARGUMENT: an index of another schema. *cgroup is untouched but with NETIPC_OK.
+ */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_find(const netipc_index *index, const char *name,
+                                                              size_t name_length, uint32_t hash,
+                                                              netipc_cgroup_view *cgroup);
 
 typedef struct netipc_cgroups_snapshot_builder netipc_cgroups_snapshot_builder;
 

@@ -14,6 +14,7 @@
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/client.h>
 #include <netipc/increment.h>
+#include <netipc/index.h>
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>

@@ -6,6 +6,7 @@
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
+#include <netipc/schema.h>
 #include <netipc/server.h>
 #include <netipc/status.h>
 
@@ -90,6 +91,12 @@ typedef struct netipc_publisher_config {
      * NULL and 0, and handshake_timeout_ns is not looked at: these are the publisher's.
      */
     const netipc_service_config *requests;
+
+    /* What the snapshots are: each is looked through and published with an index (index.h) behind it, so that
+     * subscribers find items in place by key (netipc_reader_index()). The index shares the slot with the snapshot:
+     * capacity and ceiling are for both. schema_id and schema_version are then the schema's, and 0 or the same here.
+     * Copied by _open. Default NULL: any bytes, no index. */
+    const netipc_schema *schema;
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */
@@ -134,7 +141,8 @@ NETIPC_API void netipc_publisher_close(netipc_publisher *publisher);
  * subscriber that sleeps, and now and then two looks at a clock beside it. A snapshot larger than a slot moves
  * everybody to a larger region first, which allocates it; then NETIPC_TOO_LARGE, NETIPC_NO_MEMORY,
  * NETIPC_NO_DESCRIPTORS and NETIPC_SYSTEM are possible, and the previous snapshot stays published. NETIPC_WRONG_STATE:
- * between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT.
+ * between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT. NETIPC_CORRUPT: the bytes
+ * are not what the publisher's schema says; nothing is published.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length,
                                                          uint64_t *generation);
@@ -150,7 +158,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish_begin(netipc_publisher 
                                                                size_t *capacity);
 
 /*
- * Publishes the first length bytes of what was lent; otherwise as netipc_publish.
+ * Publishes the first length bytes of what was lent; otherwise as netipc_publish. Where the index of a publisher with a
+ * schema finds no room behind them, they are moved to a larger region.
  * NETIPC_INVALID_ARGUMENT when length is above the capacity lent: the loan goes on.
  * NETIPC_WRONG_STATE without _begin. With every other result the loan has ended.
  */

@@ -3,6 +3,7 @@
 #define NETIPC_READER_H
 
 #include <netipc/export.h>
+#include <netipc/index.h>
 #include <netipc/status.h>
 #include <netipc/subscriber.h>
 
@@ -53,6 +54,19 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_reader_read(netipc_reader *read
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation,
                                                                 const void **data, netipc_snapshot_info *info);
+
+/*
+ * Opens the index of the view that this reader holds, for netipc_index_find() and its like until
+ * netipc_reader_release(); so there is nothing to build and nothing to keep. What is found lies in the view. A look at
+ * three headers, whatever the number of items; do it once a view.
+ *
+ * NETIPC_OK. NETIPC_UNSUPPORTED: the snapshots are of another schema (by id and version), or the publisher puts no
+ * index behind them: go through the items, or build an index over a copy. NETIPC_CORRUPT: the payload's frame or the
+ * index's is not sound; see netipc_status_detail(). NETIPC_WRONG_STATE: there is no view. NETIPC_INVALID_ARGUMENT,
+ * NETIPC_FORKED. Does not block; no system call.
+ */
+NETIPC_API NETIPC_NODISCARD netipc_status netipc_reader_index(netipc_reader *reader, const netipc_schema *schema,
+                                                              netipc_index *index);
 
 /*
  * Ends the view: its bytes must not be touched any more. NETIPC_OK: they were all the time what acquire gave.

@@ -21,7 +21,7 @@ typedef enum netipc_status {
     NETIPC_WOULD_BLOCK = 5, /* not now; poll and call again */
 
     /* The other side. */
-    NETIPC_NOT_FOUND = 10,    /* nobody serves this run directory and service */
+    NETIPC_NOT_FOUND = 10,    /* nobody serves this run directory and service, or no item has this key */
     NETIPC_DISCONNECTED = 11, /* no session; refresh connects */
     NETIPC_GONE = 12,         /* the publisher or server died */
     NETIPC_CLOSED = 13,       /* the publisher or server closed */

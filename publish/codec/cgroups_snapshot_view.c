@@ -3,21 +3,14 @@
 #include <netipc/server.h>
 
 #include "publish/codec/cgroups_snapshot_wire.h"
+#include "publish/index_search.h"
+#include "publish/load_once.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* The numbers of a hostile payload must not change between their check and their use: the compiler may
- * not go back to the bytes once they are in the local struct. */
-static void load(void *local, const unsigned char *bytes, size_t length)
-{
-    memcpy(local, bytes, length);
-    atomic_signal_fence(memory_order_acquire);
-}
 
 static bool all_zero(const unsigned char *bytes, size_t length)
 {
@@ -111,12 +104,13 @@ static netipc_status check_header_and_places(uint32_t index, uint32_t item_lengt
 static netipc_status place_item(const netipc_items *items, uint32_t index, struct placed_item *item)
 {
     const unsigned char *bytes = items->bytes;
-    load(&item->entry, bytes + sizeof(struct wire_header) + (size_t)index * sizeof item->entry, sizeof item->entry);
+    netipc_load_once(&item->entry, bytes + sizeof(struct wire_header) + (size_t)index * sizeof item->entry,
+                     sizeof item->entry);
     netipc_status status = check_item_place(items, index, &item->entry);
     if (status != NETIPC_OK)
         return status;
     item->bytes = bytes + items->private_words[PACKED_OFFSET] + item->entry.offset;
-    load(&item->header, item->bytes, sizeof item->header);
+    netipc_load_once(&item->header, item->bytes, sizeof item->header);
     return check_header_and_places(index, item->entry.length, &item->header);
 }
 
@@ -186,7 +180,7 @@ static netipc_status parse(const void *bytes, size_t length, netipc_items *items
     struct wire_header header;
     if (length < sizeof header)
         return netipc_fail(NETIPC_CORRUPT, "a snapshot of %zu bytes, its header alone has %zu", length, sizeof header);
-    load(&header, bytes, sizeof header);
+    netipc_load_once(&header, bytes, sizeof header);
     if (header.layout != CGROUPS_SNAPSHOT_LAYOUT)
         return netipc_fail(NETIPC_CORRUPT, "snapshot layout %u, only %d is known", header.layout,
                            CGROUPS_SNAPSHOT_LAYOUT);
@@ -225,21 +219,23 @@ static netipc_status item_at(const netipc_items *items, uint32_t index, netipc_i
     return NETIPC_OK;
 }
 
+static const uint16_t request[2] = {CGROUPS_SNAPSHOT_LAYOUT, 0}; /* layout, flags */
+
+static const netipc_schema schema = {
+    .size = sizeof schema,
+    .id = 2,
+    .version = 1,
+    .method = NETIPC_METHOD_CGROUPS_SNAPSHOT,
+    .name = "cgroups-snapshot",
+    .request = request,
+    .request_length = sizeof request,
+    .parse = parse,
+    .check = check_items,
+    .item = item_at,
+};
+
 const netipc_schema *netipc_cgroups_schema(void)
 {
-    static const uint16_t request[2] = {CGROUPS_SNAPSHOT_LAYOUT, 0}; /* layout, flags */
-    static const netipc_schema schema = {
-        .size = sizeof schema,
-        .id = 2,
-        .version = 1,
-        .method = NETIPC_METHOD_CGROUPS_SNAPSHOT,
-        .name = "cgroups-snapshot",
-        .request = request,
-        .request_length = sizeof request,
-        .parse = parse,
-        .check = check_items,
-        .item = item_at,
-    };
     return &schema;
 }
 
@@ -249,7 +245,7 @@ netipc_status netipc_cgroup_of_item(const netipc_item *item, netipc_cgroup_view 
     if (item->length < sizeof header || item->length > UINT32_MAX)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " of %zu bytes is no cgroup", item->index, item->length);
     const unsigned char *bytes = item->bytes;
-    load(&header, bytes, sizeof header);
+    netipc_load_once(&header, bytes, sizeof header);
     netipc_status status = check_header_and_places(item->index, (uint32_t)item->length, &header);
     if (status != NETIPC_OK)
         return status;
@@ -269,6 +265,16 @@ netipc_status netipc_cgroup_of_item(const netipc_item *item, netipc_cgroup_view 
         .path = (const char *)path,
     };
     return NETIPC_OK;
+}
+
+netipc_status netipc_cgroups_find(const netipc_index *index, const char *name, size_t name_length, uint32_t hash,
+                                  netipc_cgroup_view *cgroup)
+{
+    netipc_item item;
+    if (index->schema != &schema)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "an index of %s, not of cgroups", index->schema->name);
+    netipc_status status = netipc_index_search(index, item_at, name, name_length, hash, &item);
+    return status == NETIPC_OK ? netipc_cgroup_of_item(&item, cgroup) : status;
 }
 
 netipc_status netipc_cgroups_snapshot_decode(const void *bytes, size_t length, netipc_cgroups_snapshot_view *view)

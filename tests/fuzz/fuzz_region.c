@@ -145,7 +145,7 @@ static void build(uint8_t shape, uint8_t capacity, uint8_t publications)
     netipc_ring_start(&ring, &region, 1, &nobody, 0, &(struct netipc_ring_totals){0});
     for (uint8_t i = publications % FUZZ_REGION_PUBLICATIONS; i > 0; i--) {
         memset(netipc_ring_claimed_data(&ring), i, geometry.capacity);
-        netipc_ring_publish(&ring, geometry.capacity - i % geometry.capacity % 7);
+        netipc_ring_publish(&ring, geometry.capacity - i % geometry.capacity % 7, 0);
     }
     owner.size = geometry.region_size;
     owner.slots = slots;

@@ -157,7 +157,7 @@ static void publish(uint8_t length)
     memset(netipc_ring_claimed_data(ring), byte_of(generation), length % (FUZZ_PAGE_CAPACITY + 1));
     scene.step = 0;
     scene.changed = false;
-    netipc_ring_publish(ring, length % (FUZZ_PAGE_CAPACITY + 1));
+    netipc_ring_publish(ring, length % (FUZZ_PAGE_CAPACITY + 1), 0);
     scene.armed_count = 0;
     fuzz_check(ring->generation == generation && ring->totals.publications == before.publications + 1);
     fuzz_check(ring->totals.condemned - before.condemned <= scene.quota);

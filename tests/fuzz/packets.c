@@ -66,7 +66,7 @@ void fuzz_make_region(uint64_t ordinal, struct netipc_region *region)
     netipc_ring_start(&ring, region, ordinal, &nobody, 0, &(struct netipc_ring_totals){0});
     for (uint64_t i = 1; i <= FUZZ_PUBLISHED; i++) {
         memset(netipc_ring_claimed_data(&ring), fuzz_byte(i), FUZZ_LENGTH);
-        netipc_ring_publish(&ring, FUZZ_LENGTH);
+        netipc_ring_publish(&ring, FUZZ_LENGTH, 0);
     }
 }
 

@@ -65,7 +65,7 @@ template <typename word, unsigned slots> struct ring_scene {
         for (unsigned i = 0; i < words_of(generation); i++)
             store(words[i], word_of(generation, i));
         now_ns = generation;
-        netipc_ring_publish(&ring, words_of(generation) * sizeof(word));
+        netipc_ring_publish(&ring, words_of(generation) * sizeof(word), 0);
     }
 
     /* What an OK says besides the bytes. */

@@ -29,7 +29,7 @@ static void publish_one(struct fake_publisher *fake)
     struct netipc_ring ring;
     netipc_ring_start(&ring, &fake->region, 1, &nobody, 0, &(struct netipc_ring_totals){0});
     pattern_fill(netipc_ring_claimed_data(&ring), SNAPSHOT_LENGTH, 1);
-    netipc_ring_publish(&ring, SNAPSHOT_LENGTH);
+    netipc_ring_publish(&ring, SNAPSHOT_LENGTH, 0);
 }
 
 void fake_prepare(struct fake_publisher *fake)

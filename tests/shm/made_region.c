@@ -44,7 +44,7 @@ void publish_pattern(struct made_ring *made, uint64_t length)
     unsigned char *data = netipc_ring_claimed_data(&made->ring);
     for (uint64_t i = 0; i < length; i++)
         data[i] = pattern_byte(i, made->ring.generation + 1);
-    netipc_ring_publish(&made->ring, length);
+    netipc_ring_publish(&made->ring, length, 0);
 }
 
 bool pattern_is(const unsigned char *bytes, uint64_t length, uint64_t generation)
