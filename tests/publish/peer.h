@@ -40,4 +40,10 @@ void peer_readers_close(void);
 /* stream.h, and a sleep in an event loop. The same. */
 bool peer_streamer(struct netipc_subscriber *subscriber, const char *name, const uint64_t arguments[PEER_ARGUMENTS]);
 
+/* peer_items.c. items MOST: some MOST of them, flat out, until the next line comes; that is answered: → status
+ * generation */
+struct netipc_publisher;
+void peer_items(struct netipc_publisher *publisher, uint64_t most, uint64_t *generation);
+void peer_find(struct netipc_subscriber *subscriber, const uint64_t arguments[PEER_ARGUMENTS]);
+
 #endif

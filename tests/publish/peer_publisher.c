@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/publish/peer.h"
 
+#include <netipc/cgroups_snapshot.h>
 #include <netipc/publisher.h>
 
 #include "tests/publish/patience.h"
@@ -162,6 +163,11 @@ int peer_publisher(const char *run_dir, const char *service)
     while (peer_command(name, arguments)) {
         if (strcmp(name, "open") == 0)
             open_publisher(&peer, arguments);
+        else if (strcmp(name, "schema") == 0) { /* for what is opened from now on: of cgroups */
+            peer.config.schema = netipc_cgroups_schema();
+            peer_answer("0");
+        } else if (strcmp(name, "items") == 0)
+            peer_items(peer.publisher, arguments[0], &peer.generation);
         else if (strcmp(name, "publish") == 0)
             publish_some(&peer, arguments);
         else if (strcmp(name, "copy") == 0)

@@ -278,6 +278,8 @@ int peer_subscriber(const char *run_dir, const char *service)
             close_subscriber(&peer);
         else if (strcmp(name, "follow") == 0)
             follow(&peer, arguments);
+        else if (strcmp(name, "find") == 0)
+            peer_find(peer.subscriber, arguments);
         else if (strcmp(name, "roam") == 0)
             roam(&peer);
         else if (strcmp(name, "hammer") == 0)
