@@ -204,6 +204,32 @@ static void a_key_with_two_hashes_is_two_keys(void **state)
     free_indexed(&made);
 }
 
+/* The next hash above this one that belongs to the first of four buckets, which is what two items have. */
+static uint32_t hash_of_first_bucket(uint32_t above)
+{
+    do
+        above++;
+    while (netipc_index_bucket_of(above, 30) != 0);
+    return above;
+}
+
+static void a_key_in_the_right_bucket_with_another_hash_is_not_found(void **state)
+{
+    (void)state;
+    struct indexed made;
+    uint32_t first = hash_of_first_bucket(0), second = hash_of_first_bucket(first);
+    uint32_t third = hash_of_first_bucket(second);
+    add_hashed("b", first);
+    add_hashed("a", second);
+    make_indexed(&made);
+    assert_int_equal(first_by_index(&made.index, "a", 1, first), -1);
+    assert_int_equal(first_by_index(&made.index, "a", 1, second), 1);
+    assert_int_equal(first_by_index(&made.index, "a", 1, third), -1);
+    assert_int_equal(first_by_index(&made.index, "b", 1, first), 0);
+    assert_int_equal(first_by_index(&made.index, "b", 1, second), -1);
+    free_indexed(&made);
+}
+
 static uint64_t looks;
 
 static netipc_status counted_item(const netipc_items *items, uint32_t index, netipc_item *item)
@@ -477,6 +503,7 @@ int main(void)
         cmocka_unit_test(names_may_be_empty_or_long),
         cmocka_unit_test(of_two_items_with_one_key_the_first_is_found),
         cmocka_unit_test(a_key_with_two_hashes_is_two_keys),
+        cmocka_unit_test(a_key_in_the_right_bucket_with_another_hash_is_not_found),
         cmocka_unit_test(items_of_one_hash_are_found_and_cost_the_builder_no_more),
         cmocka_unit_test(an_index_of_a_programs_own_schema_is_no_index_of_cgroups),
         cmocka_unit_test(the_bytes_are_those_of_the_region_format),
