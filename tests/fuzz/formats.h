@@ -8,6 +8,10 @@
  *
  * snapshot_view    the payload itself; methods_view likewise.
  *
+ * index            u16 length of the payload, payload, flags; if built: count, that many writes (u16 at, u64 word, of
+ * which u32 is written); else u16 length of the index, index. Then keys until the end. key          u64 hash, of which
+ * u32 counts, length, length bytes
+ *
  * region           flags, shape, capacity, publications, seals, pages (signed), count of writes, the writes, then steps
  *                  until the end.
  *     write        where, index, at, length, length bytes
@@ -38,6 +42,10 @@
  *                  FUZZ_REQUESTS_SEND: head, length, length bytes
  *                  FUZZ_REQUESTS_CONTINUE: the next packet of the message that was sent last, if that had more
  */
+
+/* --- index --- */
+
+enum { FUZZ_INDEX_BUILT = 1, FUZZ_INDEX_WRITES = 32, FUZZ_INDEX_KEYS_MOST = 16, FUZZ_INDEX_OWN_KEYS = 64 };
 
 /* --- region --- */
 

@@ -18,6 +18,7 @@ void put_u64(uint64_t value);
 void save(const char *target, const char *name);
 
 /* Those in files of their own. */
+void index_seeds(void);
 void method_seeds(void);
 void request_seeds(void);
 

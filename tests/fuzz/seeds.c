@@ -835,6 +835,7 @@ int main(int argc, char **argv)
     attaching_server_seeds();
     talking_server_seeds();
     captured_server_seeds();
+    index_seeds();
     method_seeds();
     request_seeds();
     return 0;

@@ -26,8 +26,7 @@ static void configure(netipc_publisher_config *config, const struct options *opt
     config->token = options->token;
     config->allowed_uids = options->allowed_uids;
     config->allowed_uid_count = options->allowed_uid_count;
-    config->schema_id = netipc_cgroups_schema()->id;
-    config->schema_version = netipc_cgroups_schema()->version;
+    config->schema = netipc_cgroups_schema();
     if (options->slots != 0)
         config->slots = options->slots;
     if (options->capacity != 0)
