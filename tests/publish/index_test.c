@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a publisher with a schema publishes, and what a view of it finds. tests/codec has the index itself. */
 
-#include "tests/publish/patience.h"
 #include "tests/publish/peers.h"
 #include "tests/publish/scale.h"
 #include "tests/publish/service.h"
@@ -9,10 +8,8 @@
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/reader.h>
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -372,48 +369,6 @@ static void finders_beside_a_publisher_flat_out_find_what_their_view_has(void **
     assert_int_equal(published[0], NETIPC_OK);
 }
 
-static atomic_bool copying;
-
-static void *copy_on(void *argument)
-{
-    netipc_subscriber *own = argument;
-    uint64_t *wrong = calloc(1, sizeof *wrong);
-    unsigned char *buffer = malloc(65536);
-    while (wrong != NULL && buffer != NULL && atomic_load(&copying)) {
-        netipc_snapshot_info info = {.size = sizeof info};
-        netipc_cgroups_snapshot_view view;
-        netipc_status status = netipc_subscriber_read(own, buffer, 65536, &info);
-        if (status == NETIPC_OK)
-            *wrong += netipc_cgroups_snapshot_decode(buffer, info.length, &view) != NETIPC_OK;
-        else
-            *wrong += status != NETIPC_OVERRUN && status != NETIPC_EMPTY;
-    }
-    free(buffer);
-    return wrong;
-}
-
-/* Indexes are written where payloads were that somebody may still be copying. */
-static void copies_beside_a_thread_that_writes_indexes_are_whole(void **state)
-{
-    (void)state;
-    netipc_publisher_config config = indexing(65536);
-    config.slots = 4;
-    config.history = 0;
-    open_all(&config);
-    pthread_t thread;
-    void *wrong;
-    atomic_store(&copying, true);
-    assert_int_equal(pthread_create(&thread, NULL, copy_on, subscriber), 0);
-    uint64_t end = now_ns() + UINT64_C(200000000);
-    for (uint32_t i = 0; now_ns() < end; i++)
-        assert_int_equal(netipc_publish(publisher, payload, build(i % 40 * 5, i), NULL), NETIPC_OK);
-    atomic_store(&copying, false);
-    pthread_join(thread, &wrong);
-    assert_non_null(wrong);
-    assert_int_equal(*(uint64_t *)wrong, 0);
-    free(wrong);
-}
-
 #define test(name) cmocka_unit_test_setup_teardown(name, peers_setup, teardown)
 
 int main(void)
@@ -431,7 +386,6 @@ int main(void)
         test(a_schema_and_labels_that_contradict_each_other_are_refused),
         test(who_was_built_before_there_were_schemas_publishes_as_before),
         test(finders_beside_a_publisher_flat_out_find_what_their_view_has),
-        test(copies_beside_a_thread_that_writes_indexes_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
