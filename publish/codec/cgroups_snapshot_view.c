@@ -3,8 +3,8 @@
 #include <netipc/server.h>
 
 #include "publish/codec/cgroups_snapshot_wire.h"
-#include "publish/index_search.h"
-#include "publish/load_once.h"
+#include "publish/codec/index_search.h"
+#include "publish/codec/load_once.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 

@@ -3,7 +3,7 @@
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/index.h>
 
-#include "publish/index_layout.h"
+#include "publish/codec/index_layout.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NETIPC_PUBLISH_INDEX_LAYOUT_H
-#define NETIPC_PUBLISH_INDEX_LAYOUT_H
+#ifndef NETIPC_PUBLISH_CODEC_INDEX_LAYOUT_H
+#define NETIPC_PUBLISH_CODEC_INDEX_LAYOUT_H
 
 /*
  * The bytes of an index, version 1, in host byte order (docs/region-format.md says the same):

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NETIPC_PUBLISH_INDEX_SEARCH_H
-#define NETIPC_PUBLISH_INDEX_SEARCH_H
+#ifndef NETIPC_PUBLISH_CODEC_INDEX_SEARCH_H
+#define NETIPC_PUBLISH_CODEC_INDEX_SEARCH_H
 
 /* The search, once for all schemas and, inlined with its item function, once for those that are asked most. */
 
 #include <netipc/index.h>
 
-#include "publish/index_layout.h"
-#include "publish/load_once.h"
+#include "publish/codec/index_layout.h"
+#include "publish/codec/load_once.h"
 #include "shm/detail.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <netipc/index.h>
 
-#include "publish/index_search.h"
+#include "publish/codec/index_search.h"
 #include "shm/checked.h"
 #include "shm/payload_copy.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NETIPC_PUBLISH_LOAD_ONCE_H
-#define NETIPC_PUBLISH_LOAD_ONCE_H
+#ifndef NETIPC_PUBLISH_CODEC_LOAD_ONCE_H
+#define NETIPC_PUBLISH_CODEC_LOAD_ONCE_H
 
 #include <stdatomic.h>
 #include <stddef.h>
