@@ -20,6 +20,12 @@ void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t pa
     };
 }
 
+void netipc_channel_protect(struct netipc_channel *channel, uint32_t kind)
+{
+    channel->checksum = kind;
+    channel->joiner.packet_size = channel->packet_size - netipc_checksum_size(kind);
+}
+
 void netipc_channel_free(struct netipc_channel *channel)
 {
     netipc_transmit_queue_close(&channel->queue);
@@ -56,16 +62,32 @@ static bool is_to_wait(struct netipc_channel *channel, enum netipc_packet_result
 /* The packet that a message has at an index. */
 struct part {
     unsigned char header[NETIPC_WIRE_ENVELOPE_SIZE];
-    struct iovec iov[2];
+    uint32_t checksum;
+    struct iovec iov[3];
 };
+
+/* What a checksum leaves of a packet for header and payload: the same for what comes. */
+static uint32_t room_of(const struct netipc_channel *channel)
+{
+    return channel->joiner.packet_size;
+}
+
+/* The last part of a packet: the checksum of those before, or nothing. */
+static struct iovec trailer(const struct netipc_channel *channel, const struct iovec *parts, size_t count,
+                            uint32_t *checksum)
+{
+    *checksum = channel->checksum != 0 ? netipc_checksum_of(channel->checksum, parts, count) : 0;
+    return (struct iovec){checksum, netipc_checksum_size(channel->checksum)};
+}
 
 static void make_part(const struct netipc_channel *channel, const struct netipc_envelope *envelope,
                       const unsigned char *payload, uint32_t index, struct part *part)
 {
     uint32_t offset, length;
-    netipc_chunk_at(envelope, channel->packet_size, index, part->header, &offset, &length);
+    netipc_chunk_at(envelope, room_of(channel), index, part->header, &offset, &length);
     part->iov[0] = (struct iovec){part->header, sizeof part->header};
     part->iov[1] = (struct iovec){length > 0 ? (void *)(uintptr_t)(payload + offset) : NULL, length};
+    part->iov[2] = trailer(channel, part->iov, 2, &part->checksum);
 }
 
 static bool make_queue(struct netipc_channel *channel)
@@ -83,7 +105,7 @@ static void trim_queue(struct netipc_channel *channel)
 enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, const struct netipc_envelope *envelope,
                                                const void *payload)
 {
-    uint32_t count = netipc_chunks_count(envelope->payload_len, channel->packet_size), sent = 0;
+    uint32_t count = netipc_chunks_count(envelope->payload_len, room_of(channel)), sent = 0;
     size_t needed = netipc_channel_queue_for(envelope->payload_len);
     size_t room = channel->queue.bytes != NULL ? netipc_transmit_queue_room(&channel->queue) : channel->queue_size;
     if (needed > room)
@@ -94,7 +116,7 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
     for (; sent < count && sent < PACKETS_AT_ONCE && !netipc_channel_waits(channel); sent++) {
         struct part part;
         make_part(channel, envelope, payload, sent, &part);
-        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, part.iov, 2);
+        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, part.iov, 3);
         if (is_to_wait(channel, result))
             break;
         if (result != NETIPC_PACKET_DONE)
@@ -116,15 +138,17 @@ enum netipc_channel_result netipc_channel_send(struct netipc_channel *channel, c
 
 enum netipc_channel_result netipc_channel_send_packet(struct netipc_channel *channel, const void *packet, size_t length)
 {
+    uint32_t checksum;
+    struct iovec parts[2] = {{(void *)(uintptr_t)packet, length}};
+    parts[1] = trailer(channel, parts, 1, &checksum);
     if (!netipc_channel_waits(channel)) {
-        enum netipc_packet_result result = netipc_packet_send(channel->socket, packet, length, NULL, 0);
+        enum netipc_packet_result result = netipc_packet_send_parts(channel->socket, parts, 2);
         if (!is_to_wait(channel, result))
             return result_of(result);
     }
     if (!make_queue(channel))
         return NETIPC_CHANNEL_NO_MEMORY;
-    const struct iovec part = {(void *)(uintptr_t)packet, length};
-    return netipc_transmit_queue_append(&channel->queue, &part, 1) ? NETIPC_CHANNEL_DONE : NETIPC_CHANNEL_AGAIN;
+    return netipc_transmit_queue_append(&channel->queue, parts, 2) ? NETIPC_CHANNEL_DONE : NETIPC_CHANNEL_AGAIN;
 }
 
 /* Where the bytes from offset on are, of those in two parts; at most two parts again. */
@@ -155,14 +179,16 @@ static enum netipc_packet_result send_next(struct netipc_channel *channel, struc
     uint32_t offset, length, count = 1;
     enum netipc_packet_result result;
     copy_out(message, &envelope, sizeof envelope);
-    if (envelope.kind == NETIPC_KIND_CONTROL) {
+    if (envelope.kind == NETIPC_KIND_CONTROL) { /* as a packet, with what belongs behind it */
         result = netipc_packet_send_parts(channel->socket, message, 2);
     } else {
-        struct iovec parts[3] = {{header, sizeof header}};
-        count = netipc_chunks_count(envelope.payload_len, channel->packet_size);
-        netipc_chunk_at(&envelope, channel->packet_size, channel->first_sent, header, &offset, &length);
+        uint32_t checksum;
+        struct iovec parts[4] = {{header, sizeof header}};
+        count = netipc_chunks_count(envelope.payload_len, room_of(channel));
+        netipc_chunk_at(&envelope, room_of(channel), channel->first_sent, header, &offset, &length);
         cut(message, sizeof envelope + offset, length, parts + 1);
-        result = netipc_packet_send_parts(channel->socket, parts, 3);
+        parts[3] = trailer(channel, parts, 3, &checksum);
+        result = netipc_packet_send_parts(channel->socket, parts, 4);
     }
     if (result != NETIPC_PACKET_DONE)
         return result;
@@ -198,6 +224,12 @@ enum netipc_channel_result netipc_channel_receive(struct netipc_channel *channel
             netipc_packet_receive(channel->socket, scratch, channel->packet_size, &length);
         if (received != NETIPC_PACKET_DONE)
             return result_of(received);
+        channel->came = length;
+        if (length > channel->packet_size)
+            return NETIPC_CHANNEL_BROKEN;
+        netipc_status whole = netipc_checksum_open(channel->checksum, scratch, &length, &channel->mismatch);
+        if (whole != NETIPC_OK)
+            return whole == NETIPC_CHECKSUM_MISMATCH ? NETIPC_CHANNEL_MISMATCH : NETIPC_CHANNEL_BROKEN;
         switch (netipc_join(&channel->joiner, scratch, length)) {
         case NETIPC_JOIN_MORE:
             continue;

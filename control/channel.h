@@ -7,13 +7,15 @@
  * in a queue of a fixed size; when that is full too, nothing is taken. The socket stays the caller's.
  */
 
+#include "control/checksum.h"
 #include "control/chunks.h"
 #include "control/packet.h"
 #include "control/transmit_queue.h"
 
 struct netipc_channel {
     int socket;
-    uint32_t packet_size; /* agreed in the handshake; above NETIPC_WIRE_ENVELOPE_SIZE */
+    uint32_t packet_size; /* agreed in the handshake; above NETIPC_WIRE_ENVELOPE_SIZE and what a checksum takes */
+    uint32_t checksum;    /* kind; 0: none */
     size_t queue_size;    /* bytes of the transmit queue, which is made when needed, and kept only if it is not large */
     /* Messages, each whole: split only when they leave, since packets may be so small that their headers are most of
      * what there is to copy. */
@@ -22,14 +24,17 @@ struct netipc_channel {
     uint64_t flushed;    /* packets that have left it */
     bool starved;        /* the last packet met NETIPC_PACKET_STARVED: what waits is to be flushed after a while */
     struct netipc_joiner joiner;
+    size_t came; /* bytes of the packet that came last */
+    struct netipc_checksum_mismatch mismatch;
 };
 
 enum netipc_channel_result {
     NETIPC_CHANNEL_DONE,
-    NETIPC_CHANNEL_AGAIN,  /* nothing has come; or there is no room, and nothing was taken */
-    NETIPC_CHANNEL_CLOSED, /* the peer has closed */
-    NETIPC_CHANNEL_LARGE,  /* the message that comes is above the limit: its envelope is there */
-    NETIPC_CHANNEL_BROKEN, /* it is none of a correct peer */
+    NETIPC_CHANNEL_AGAIN,    /* nothing has come; or there is no room, and nothing was taken */
+    NETIPC_CHANNEL_CLOSED,   /* the peer has closed */
+    NETIPC_CHANNEL_LARGE,    /* the message that comes is above the limit: its envelope is there */
+    NETIPC_CHANNEL_BROKEN,   /* it is none of a correct peer */
+    NETIPC_CHANNEL_MISMATCH, /* its checksum is wrong: see mismatch, and the detail */
     NETIPC_CHANNEL_NO_MEMORY,
     NETIPC_CHANNEL_FAILED /* errno says why */
 };
@@ -37,6 +42,9 @@ enum netipc_channel_result {
 void netipc_channel_init(struct netipc_channel *channel, int socket, uint32_t packet_size, uint32_t payload_limit,
                          size_t queue_size);
 void netipc_channel_free(struct netipc_channel *channel);
+
+/* From now on each packet has a checksum of this kind, if it is one; what waits already goes as it is. */
+void netipc_channel_protect(struct netipc_channel *channel, uint32_t kind);
 
 /* The size of a queue that takes one message with so much payload. */
 size_t netipc_channel_queue_for(uint32_t payload_length);

@@ -48,7 +48,10 @@ static netipc_status check_config(const netipc_client_config *config)
         status = netipc_check_range("connect_timeout_ns", config->connect_timeout_ns, 1, UINT64_MAX);
     if (status == NETIPC_OK)
         status = netipc_check_range("call_timeout_ns", config->call_timeout_ns, 1, UINT64_MAX);
-    if (status == NETIPC_OK && (config->reserved != 0 || config->reserved2 != 0))
+    struct netipc_checksum_wish checksum;
+    if (status == NETIPC_OK)
+        status = netipc_checksum_wish(config->checksum, &checksum);
+    if (status == NETIPC_OK && config->reserved2 != 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     return status;
 }
@@ -85,6 +88,7 @@ static netipc_status fill(netipc_client *client, const netipc_client_config *con
     client->dial.service = client->service;
     client->dial.uids = &client->uids;
     client->dial.required_profile = NETIPC_PROFILE_BASELINE;
+    (void)netipc_checksum_wish(config->checksum, &client->dial.checksum_wish); /* checked */
     client->dial.hello = (struct netipc_hello){
         .layout_version = NETIPC_WIRE_LAYOUT,
         .supported_profiles = NETIPC_PROFILE_BASELINE,
@@ -214,10 +218,12 @@ static netipc_status open_channel(netipc_client *client)
     }
     netipc_channel_init(&client->channel, client->dial.socket, ack->packet_size, ack->max_response_payload_bytes,
                         netipc_channel_queue_for(ack->max_request_payload_bytes));
+    netipc_channel_protect(&client->channel, client->dial.checksum);
     client->next_id = 1;
     netipc_store(&client->info.server_pid, client->dial.peer.pid, relaxed);
     netipc_store(&client->info.session, ack->session_id, relaxed);
     netipc_store(&client->info.packet_size, ack->packet_size, relaxed);
+    netipc_store(&client->info.checksum, netipc_checksum_told(client->dial.checksum), relaxed);
     netipc_store(&client->info.max_request_payload, ack->max_request_payload_bytes, relaxed);
     netipc_store(&client->info.max_response_payload, ack->max_response_payload_bytes, relaxed);
     netipc_store(&client->info.max_batch_items, smaller(ack->max_request_batch_items, ack->max_response_batch_items),
@@ -485,6 +491,7 @@ netipc_status netipc_client_status(netipc_client *client, netipc_client_info *in
         .breaker_trips = netipc_load(&client->info.breaker_trips, relaxed),
         .bytes_out = netipc_load(&client->info.bytes_out, relaxed),
         .bytes_in = netipc_load(&client->info.bytes_in, relaxed),
+        .checksum = (uint32_t)netipc_load(&client->info.checksum, relaxed),
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

@@ -40,7 +40,7 @@ struct netipc_client {
     struct {
         netipc_atomic_u64 last_error, server_pid, session, packet_size, max_request_payload, max_response_payload;
         netipc_atomic_u64 max_batch_items, connects, sessions, breaks, calls, answers, failures, resends, growths;
-        netipc_atomic_u64 breaker_trips, bytes_out, bytes_in;
+        netipc_atomic_u64 breaker_trips, bytes_out, bytes_in, checksum;
     } info;
 };
 

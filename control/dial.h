@@ -13,8 +13,8 @@
 
 #include <netipc/status.h>
 
+#include "control/checksum.h"
 #include "control/peer.h"
-#include "control/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +38,8 @@ struct netipc_dial {
     const char *service;
     const struct netipc_uid_list *uids;
     uint32_t required_profile; /* that the server must offer */
-    struct netipc_hello hello; /* what to ask for; packet_size is filled in */
+    struct netipc_checksum_wish checksum_wish;
+    struct netipc_hello hello; /* what to ask for; packet_size and capabilities are filled in */
     struct netipc_dead_endpoint dead;
 
     enum netipc_dial_state state;
@@ -46,6 +47,7 @@ struct netipc_dial {
     struct netipc_peer peer;
     uint64_t retry_ns; /* monotonic; 0: not waiting for a time */
     struct netipc_hello_ack ack;
+    uint32_t checksum; /* kind, of all packets behind ack */
 };
 
 void netipc_dial_init(struct netipc_dial *dial);

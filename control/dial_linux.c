@@ -80,6 +80,7 @@ static netipc_status send_hello(struct netipc_dial *dial)
 {
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     dial->hello.packet_size = netipc_packet_size_offer(dial->socket);
+    dial->hello.supported_profiles |= dial->checksum_wish.offered;
     size_t length =
         netipc_wire_control(NETIPC_OP_HELLO, NETIPC_TRANSPORT_OK, 0, &dial->hello, NETIPC_WIRE_HELLO_SIZE, packet);
     enum netipc_packet_result result = netipc_packet_send(dial->socket, packet, length, NULL, 0);
@@ -158,16 +159,41 @@ netipc_status netipc_dial_refusal(const char *service, uint16_t transport_status
                        transport_status);
 }
 
+/* Which kind of checksum there is to be, if any. */
+static netipc_status check_checksum(struct netipc_dial *dial)
+{
+    const struct netipc_checksum_wish *wish = &dial->checksum_wish;
+    uint32_t common = dial->ack.intersection_profiles & NETIPC_CAPABILITY_CHECKSUMS;
+    if ((common & ~wish->offered) != 0)
+        return netipc_fail(NETIPC_PROTOCOL, "the server of %s agrees on checksums 0x%x, 0x%x were offered",
+                           dial->service, common, wish->offered);
+    if (common == 0 && wish->required)
+        return netipc_fail(NETIPC_UNSUPPORTED, "the server of %s offers 0x%x, a packet checksum (0x%x) is needed",
+                           dial->service, dial->ack.server_supported_profiles, wish->offered);
+    dial->checksum = netipc_checksum_select(common);
+    return NETIPC_OK;
+}
+
+static netipc_status check_refusal(const struct netipc_dial *dial, uint16_t transport_status)
+{
+    uint32_t checksums = dial->ack.server_supported_profiles & NETIPC_CAPABILITY_CHECKSUMS;
+    if (transport_status == NETIPC_TRANSPORT_UNSUPPORTED && checksums != 0)
+        return netipc_fail(NETIPC_UNSUPPORTED,
+                           "the server of %s refused: it requires a packet checksum (0x%x), 0x%x are offered",
+                           dial->service, checksums, dial->checksum_wish.offered);
+    return netipc_dial_refusal(dial->service, transport_status);
+}
+
 static netipc_status check_ack(struct netipc_dial *dial, const struct netipc_envelope *envelope,
                                const unsigned char *payload)
 {
     if (envelope->transport_status == NETIPC_TRANSPORT_LIMIT_EXCEEDED)
         return netipc_fail(NETIPC_BUSY, "the server of %s has no free session, or takes smaller requests only",
                            dial->service);
-    if (envelope->transport_status != NETIPC_TRANSPORT_OK)
-        return netipc_dial_refusal(dial->service, envelope->transport_status);
     struct netipc_hello_ack *ack = &dial->ack;
     memcpy(ack, payload, sizeof *ack);
+    if (envelope->transport_status != NETIPC_TRANSPORT_OK)
+        return check_refusal(dial, envelope->transport_status);
     if (ack->layout_version != NETIPC_WIRE_LAYOUT || ack->flags != 0 || ack->zero != 0)
         return netipc_fail(NETIPC_PROTOCOL, "HELLO_ACK of layout %u with flags 0x%x", ack->layout_version, ack->flags);
     if ((ack->intersection_profiles & dial->required_profile) == 0)
@@ -177,7 +203,11 @@ static netipc_status check_ack(struct netipc_dial *dial, const struct netipc_env
     if (selected != ack->selected_profile || netipc_wire_select_profile(selected, 0) != selected || selected == 0)
         return netipc_fail(NETIPC_PROTOCOL, "profiles 0x%x were offered, and 0x%x selected of 0x%x in common",
                            dial->hello.supported_profiles, ack->selected_profile, ack->intersection_profiles);
-    if (ack->packet_size <= NETIPC_WIRE_ENVELOPE_SIZE || ack->packet_size > dial->hello.packet_size)
+    netipc_status status = check_checksum(dial);
+    if (status != NETIPC_OK)
+        return status;
+    uint32_t least = NETIPC_WIRE_ENVELOPE_SIZE + netipc_checksum_size(dial->checksum);
+    if (ack->packet_size <= least || ack->packet_size > dial->hello.packet_size)
         return netipc_fail(NETIPC_PROTOCOL, "packets of %u bytes were offered, and %u agreed on",
                            dial->hello.packet_size, ack->packet_size);
     return NETIPC_OK;

@@ -172,8 +172,11 @@ static netipc_status receive_answer(struct netipc_client *client, const struct n
                            client->channel.joiner.envelope.payload_len);
     case NETIPC_CHANNEL_FAILED:
         return netipc_fail_errno(errno, "receive from the server of %s", client->service);
+    case NETIPC_CHANNEL_MISMATCH:
+        return netipc_fail_within(NETIPC_CHECKSUM_MISMATCH, client->service);
     default:
-        return netipc_fail(NETIPC_PROTOCOL, "the server of %s sent what is no message", client->service);
+        return netipc_fail(NETIPC_PROTOCOL, "the server of %s sent what is no message: a packet of %zu bytes",
+                           client->service, client->channel.came);
     }
 }
 

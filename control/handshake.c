@@ -6,7 +6,8 @@
 
 enum { CONTROL_PAYLOAD = NETIPC_WIRE_CONTROL_MAX - NETIPC_WIRE_ENVELOPE_SIZE }; /* not subject to a session's limits */
 
-static void refuse_hello(struct netipc_peer_session *session, uint16_t status, uint64_t id)
+static void refuse_hello(struct netipc_peer_session *session, uint16_t status, uint64_t id,
+                         const struct netipc_hello_ack *ack)
 {
     struct netipc_service *service = session->service;
     netipc_atomic_u64 *counter = &service->totals.refused_other;
@@ -18,8 +19,7 @@ static void refuse_hello(struct netipc_peer_session *session, uint16_t status, u
     netipc_log_field fields[] = {
         {"transport_status", NULL, status}, {"uid", NULL, session->peer.uid}, {"pid", NULL, session->peer.pid}};
     netipc_log_event(&service->server->log, NETIPC_LOG_WARNING, "session-refused", fields, 3);
-    struct netipc_hello_ack ack = {.layout_version = NETIPC_WIRE_LAYOUT};
-    netipc_session_tell(session, NETIPC_OP_HELLO_ACK, status, id, &ack, sizeof ack, true);
+    netipc_session_tell(session, NETIPC_OP_HELLO_ACK, status, id, ack, sizeof *ack, true);
 }
 
 static struct netipc_terms terms_of(const struct netipc_service *service)
@@ -27,6 +27,7 @@ static struct netipc_terms terms_of(const struct netipc_service *service)
     const struct netipc_service_limits *limits = &service->limits;
     return (struct netipc_terms){
         .token = service->token,
+        .checksum = service->checksum,
         .profiles = NETIPC_PROFILE_BASELINE | (service->table != NULL ? NETIPC_PROFILE_PUBLICATION : 0),
         .max_request_payload = limits->max_request_payload,
         .max_request_items = limits->max_request_items,
@@ -98,13 +99,15 @@ void netipc_session_on_hello(struct netipc_peer_session *session, const unsigned
     uint16_t verdict = netipc_agreement_judge(&terms, &envelope, &hello, session->refusal);
     if (verdict == NETIPC_TRANSPORT_OK && !take_quota(session, quota_for(service, &terms, &hello)))
         verdict = session->refusal;
+    struct netipc_hello_ack ack = netipc_agreement_refusal(&terms, &hello, verdict);
     if (verdict != NETIPC_TRANSPORT_OK) {
-        refuse_hello(session, verdict, envelope.message_id);
+        refuse_hello(session, verdict, envelope.message_id, &ack);
         return;
     }
-    struct netipc_hello_ack ack = netipc_agreement_make(
-        &terms, &hello, netipc_packet_size_offer(session->channel.socket), ++service->last_number);
+    ack = netipc_agreement_make(&terms, &hello, netipc_packet_size_offer(session->channel.socket),
+                                ++service->last_number);
     open_session(session, &ack);
     netipc_session_tell(session, NETIPC_OP_HELLO_ACK, NETIPC_TRANSPORT_OK, envelope.message_id, &ack, sizeof ack,
                         false);
+    netipc_channel_protect(&session->channel, netipc_checksum_select(ack.intersection_profiles));
 }

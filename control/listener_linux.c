@@ -48,7 +48,10 @@ netipc_status netipc_session_config_take(const netipc_session_config *given, net
         status = netipc_check_range("max_sessions", config->max_sessions, 1, 4096);
     if (status == NETIPC_OK)
         status = netipc_check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
-    return status;
+    if (status == NETIPC_OK && config->reserved != 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
+    struct netipc_checksum_wish checksum;
+    return status == NETIPC_OK ? netipc_checksum_wish(config->checksum, &checksum) : status;
 }
 
 static netipc_status fill(netipc_listener *listener, const netipc_session_config *config)
@@ -61,6 +64,7 @@ static netipc_status fill(netipc_listener *listener, const netipc_session_config
         .response_payload = config->max_response_payload,
         .max_response_payload = config->max_response_payload,
     };
+    (void)netipc_checksum_wish(config->checksum, &listener->terms.checksum); /* checked */
     listener->transmit_queue = config->transmit_queue;
     listener->lock_timeout_ns = config->lock_timeout_ns;
     listener->max_sessions = config->max_sessions;

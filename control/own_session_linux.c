@@ -146,6 +146,7 @@ static netipc_status become_ready(netipc_session *session, uint32_t sends_most, 
     struct netipc_channel channel;
     netipc_channel_init(&channel, session->dial.socket, packet_size, receives_most,
                         queue > session->transmit_queue ? queue : session->transmit_queue);
+    netipc_channel_protect(&channel, netipc_checksum_select(session->agreed.intersection_profiles));
     session->channel = channel;
     session->ready = true;
     return NETIPC_OK;
@@ -184,10 +185,9 @@ static netipc_status send_ack(netipc_session *session, const struct netipc_hello
     }
 }
 
-static netipc_status refuse(netipc_session *session, uint16_t verdict, uint64_t id)
+static netipc_status refuse(netipc_session *session, const struct netipc_hello_ack *ack, uint16_t verdict, uint64_t id)
 {
-    const struct netipc_hello_ack none = {.layout_version = NETIPC_WIRE_LAYOUT};
-    netipc_status status = send_ack(session, &none, verdict, id);
+    netipc_status status = send_ack(session, ack, verdict, id);
     if (status != NETIPC_OK)
         return status;
     if (session->refusal == NETIPC_TRANSPORT_LIMIT_EXCEEDED && verdict == session->refusal)
@@ -216,8 +216,10 @@ static netipc_status answer_hello(netipc_session *session)
     if (length > sizeof packet || !netipc_agreement_parse(packet, length, &envelope, &hello))
         return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no HELLO", length);
     uint16_t verdict = netipc_agreement_judge(&session->terms, &envelope, &hello, session->refusal);
-    if (verdict != NETIPC_TRANSPORT_OK)
-        return refuse(session, verdict, envelope.message_id);
+    if (verdict != NETIPC_TRANSPORT_OK) {
+        const struct netipc_hello_ack ack = netipc_agreement_refusal(&session->terms, &hello, verdict);
+        return refuse(session, &ack, verdict, envelope.message_id);
+    }
     session->agreed = netipc_agreement_make(&session->terms, &hello, netipc_packet_size_offer(session->dial.socket),
                                             ++session->count->last_number);
     netipc_status status = send_ack(session, &session->agreed, NETIPC_TRANSPORT_OK, envelope.message_id);
@@ -371,10 +373,13 @@ netipc_status netipc_session_receive(netipc_session *session, netipc_message *me
                    netipc_fail(NETIPC_NO_MEMORY, "no memory for a message of %u bytes", envelope->payload_len));
     case NETIPC_CHANNEL_FAILED:
         return end(session, netipc_fail_errno(errno, "receive from process %u", session->dial.peer.pid));
+    case NETIPC_CHANNEL_MISMATCH:
+        return end(session, NETIPC_CHECKSUM_MISMATCH);
     default:
         break;
     }
-    return end(session, netipc_fail(NETIPC_PROTOCOL, "process %u sent what is no message", session->dial.peer.pid));
+    return end(session, netipc_fail(NETIPC_PROTOCOL, "process %u sent what is no message: a packet of %zu bytes",
+                                    session->dial.peer.pid, session->channel.came));
 }
 
 netipc_status netipc_session_status(const netipc_session *session, netipc_session_info *info)
@@ -395,6 +400,7 @@ netipc_status netipc_session_status(const netipc_session *session, netipc_sessio
         .max_response_payload = agreed->max_response_payload_bytes,
         .max_request_items = agreed->max_request_batch_items,
         .max_response_items = agreed->max_response_batch_items,
+        .checksum = netipc_checksum_told(session->channel.checksum),
         .waiting = session->channel.queue.used,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
@@ -427,6 +433,7 @@ static netipc_status fill(netipc_session *session, const netipc_session_config *
     session->dial.service = session->service;
     session->dial.uids = &session->uids;
     session->dial.required_profile = NETIPC_PROFILE_BASELINE;
+    (void)netipc_checksum_wish(config->checksum, &session->dial.checksum_wish); /* checked */
     session->dial.hello = (struct netipc_hello){
         .layout_version = NETIPC_WIRE_LAYOUT,
         .supported_profiles = NETIPC_PROFILE_BASELINE,

@@ -53,6 +53,7 @@ static enum netipc_packet_result send_region(struct netipc_peer_session *session
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t length =
         netipc_wire_control(NETIPC_OP_REGION, NETIPC_TRANSPORT_OK, session->attach_id, &region, sizeof region, packet);
+    length = netipc_checksum_seal(session->channel.checksum, packet, length);
     int fds[2] = {offer->fd, session->page.fd};
     return netipc_packet_send(socket, packet, length, fds, with_page ? 2 : 1);
 }
@@ -187,5 +188,6 @@ void netipc_session_tell_closed(struct netipc_peer_session *session)
         .layout_version = NETIPC_WIRE_LAYOUT, .status = NETIPC_CLOSED, .ordinal = session->have_ordinal};
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t length = netipc_wire_control(NETIPC_OP_CLOSED, NETIPC_TRANSPORT_OK, 0, &note, sizeof note, packet);
+    length = netipc_checksum_seal(session->channel.checksum, packet, length);
     netipc_packet_send(session->channel.socket, packet, length, NULL, 0);
 }

@@ -108,6 +108,7 @@ struct netipc_service {
     netipc_handler handler;
     void *context;
     uint64_t token;
+    struct netipc_checksum_wish checksum;
 
     struct netipc_endpoint endpoint;
     struct netipc_source listener_source;
@@ -137,7 +138,7 @@ struct netipc_service {
     struct netipc_service_counters {
         netipc_atomic_u64 sessions, attached, requesting, sessions_total, refused_auth, refused_busy, refused_other,
             timed_out;
-        netipc_atomic_u64 broken, requests, items, answers, failures, bytes_in, bytes_out;
+        netipc_atomic_u64 broken, checksum_mismatches, requests, items, answers, failures, bytes_in, bytes_out;
     } totals;
 };
 

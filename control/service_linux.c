@@ -55,8 +55,13 @@ static netipc_status check_config(const netipc_service_config *config, bool publ
         status = netipc_check_range("max_in_flight", config->max_in_flight, 1, NETIPC_IN_FLIGHT_MAX);
     if (status == NETIPC_OK)
         status = netipc_check_range("transmit_queue", config->transmit_queue, 0, UINT64_C(1) << 32);
+    struct netipc_checksum_wish checksum;
+    if (status == NETIPC_OK)
+        status = netipc_checksum_wish(config->checksum, &checksum);
     if (status != NETIPC_OK)
         return status;
+    if (config->reserved != 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     if (config->handler == NULL && config->method != 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "handler has no default");
     if (config->handshake_timeout_ns == 0 || config->read_timeout_ns == 0 || config->write_timeout_ns == 0)
@@ -312,6 +317,7 @@ static netipc_status fill(struct netipc_service *service, const netipc_service_c
     service->handler = config->handler;
     service->context = config->context;
     service->token = config->token;
+    (void)netipc_checksum_wish(config->checksum, &service->checksum); /* checked */
     netipc_status status = make_places(service, config->max_sessions, publication);
     if (status != NETIPC_OK)
         return status;
@@ -420,6 +426,7 @@ void netipc_service_totals(const struct netipc_service *service, struct netipc_s
                 .broken = netipc_load(&counters->broken, relaxed),
                 .bytes_in = netipc_load(&counters->bytes_in, relaxed),
                 .bytes_out = netipc_load(&counters->bytes_out, relaxed),
+                .checksum_mismatches = netipc_load(&counters->checksum_mismatches, relaxed),
             },
         .attached = netipc_load(&counters->attached, relaxed),
         .requesting = netipc_load(&counters->requesting, relaxed),

@@ -164,6 +164,18 @@ static void on_last(struct netipc_peer_session *session)
         netipc_session_end(session, "peer-closed");
 }
 
+static void end_mismatch(struct netipc_peer_session *session)
+{
+    const struct netipc_checksum_mismatch *mismatch = &session->channel.mismatch;
+    netipc_log_field fields[] = {{"session", NULL, session->number},
+                                 {"pid", NULL, session->peer.pid},
+                                 {"expected", NULL, mismatch->expected},
+                                 {"actual", NULL, mismatch->actual}};
+    netipc_log_event(&session->service->server->log, NETIPC_LOG_WARNING, "checksum-mismatch", fields, 4);
+    netipc_count(&session->service->totals.checksum_mismatches, 1);
+    netipc_session_end(session, "checksum-mismatch");
+}
+
 static void on_next(struct netipc_peer_session *session, unsigned char *scratch, unsigned *packets)
 {
     switch (netipc_channel_receive(&session->channel, scratch, packets)) {
@@ -182,6 +194,9 @@ static void on_next(struct netipc_peer_session *session, unsigned char *scratch,
         break;
     case NETIPC_CHANNEL_BROKEN:
         end_broken(session, "bad-packet");
+        break;
+    case NETIPC_CHANNEL_MISMATCH:
+        end_mismatch(session);
         break;
     case NETIPC_CHANNEL_NO_MEMORY:
         netipc_session_end(session, "no-memory");

@@ -26,6 +26,7 @@ struct netipc_subscription {
     const char *run_dir;
     const char *service;
     uint64_t token;
+    struct netipc_checksum_wish checksum_wish;
     struct netipc_uid_list uids;
     int cancel; /* polls readable when the owner's calls are to end */
     int poll;   /* epoll descriptor over the session, for the owner's event loop; -1: not asked for */
@@ -34,6 +35,7 @@ struct netipc_subscription {
     int socket; /* -1: none */
     struct netipc_peer peer;
     uint64_t next_id;
+    uint32_t checksum; /* kind */
 
     struct netipc_dead_endpoint dead;
 };
@@ -75,8 +77,8 @@ netipc_status netipc_subscription_confirm(struct netipc_subscription *client, ui
 /*
  * What has happened to the session since: NETIPC_OK (nothing), NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE (the
  * process died, or hung up and nothing tells whether it lives), NETIPC_DISCONNECTED (it hung up and lives),
- * NETIPC_PROTOCOL, NETIPC_SYSTEM. One system call when nothing has; after a hang-up it waits for the death of the
- * process for a moment.
+ * NETIPC_PROTOCOL, NETIPC_CHECKSUM_MISMATCH, NETIPC_SYSTEM. One system call when nothing has; after a hang-up it waits
+ * for the death of the process for a moment.
  */
 netipc_status netipc_subscription_look(struct netipc_subscription *client);
 

@@ -82,6 +82,7 @@ void netipc_subscription_disconnect(struct netipc_subscription *client, bool for
     if (client->peer.pidfd >= 0)
         close(client->peer.pidfd);
     client->socket = -1;
+    client->checksum = 0;
     client->peer = (struct netipc_peer){.pidfd = -1};
 }
 
@@ -117,6 +118,7 @@ static netipc_status send_control(struct netipc_subscription *client, uint16_t o
 {
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t whole = netipc_wire_control(opcode, NETIPC_TRANSPORT_OK, id, payload, length, packet);
+    whole = netipc_checksum_seal(client->checksum, packet, whole);
     for (;;) {
         enum netipc_packet_result result = netipc_packet_send(client->socket, packet, whole, NULL, 0);
         if (result == NETIPC_PACKET_DONE)
@@ -148,6 +150,21 @@ static void drop_fds(struct received *received)
         close(received->fds[--received->fd_count]);
 }
 
+/* Whether a packet, of which capacity bytes could be taken, is whole, and has an envelope. */
+static netipc_status open_packet(const struct netipc_subscription *client, const unsigned char *packet, size_t capacity,
+                                 size_t *length, struct netipc_envelope *envelope)
+{
+    struct netipc_checksum_mismatch mismatch;
+    netipc_status status = NETIPC_OK;
+    if (*length <= capacity)
+        status = netipc_checksum_open(client->checksum, packet, length, &mismatch);
+    if (status != NETIPC_OK)
+        return netipc_fail_within(status, client->service);
+    if (*length > capacity || !netipc_wire_envelope(packet, *length, envelope))
+        return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no control message", *length);
+    return NETIPC_OK;
+}
+
 /* The next control message. On failure there are no descriptors to close. */
 static netipc_status receive_control(struct netipc_subscription *client, uint64_t deadline_ns,
                                      struct received *received)
@@ -167,12 +184,11 @@ static netipc_status receive_control(struct netipc_subscription *client, uint64_
             if (truncated)
                 return netipc_fail(NETIPC_NO_DESCRIPTORS,
                                    "descriptors sent by the publisher were lost: raise the limit of open files");
-            if (received->length > sizeof received->packet ||
-                !netipc_wire_envelope(received->packet, received->length, &received->envelope)) {
+            netipc_status whole =
+                open_packet(client, received->packet, sizeof received->packet, &received->length, &received->envelope);
+            if (whole != NETIPC_OK)
                 drop_fds(received);
-                return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no control message", received->length);
-            }
-            return NETIPC_OK;
+            return whole;
         }
         netipc_status status = await(client, POLLIN, deadline_ns);
         if (status != NETIPC_OK)
@@ -211,6 +227,7 @@ netipc_status netipc_subscription_connect(struct netipc_subscription *client, ui
     dial.service = client->service;
     dial.uids = &client->uids;
     dial.required_profile = NETIPC_PROFILE_PUBLICATION;
+    dial.checksum_wish = client->checksum_wish;
     dial.hello = hello_of(client);
     dial.dead = client->dead;
     netipc_status status = netipc_dial_until(&dial, client->cancel, deadline_ns);
@@ -220,6 +237,7 @@ netipc_status netipc_subscription_connect(struct netipc_subscription *client, ui
     client->socket = dial.socket;
     client->peer = dial.peer;
     client->next_id = 1;
+    client->checksum = dial.checksum;
     status = poll_session(client);
     if (status != NETIPC_OK)
         netipc_subscription_disconnect(client, false);
@@ -373,8 +391,9 @@ netipc_status netipc_subscription_look(struct netipc_subscription *client)
             break;
         if (result != NETIPC_PACKET_DONE)
             return explain_hang_up(client);
-        if (!netipc_wire_envelope(packet, length, &envelope))
-            return netipc_fail(NETIPC_PROTOCOL, "a packet of %zu bytes is no control message", length);
+        netipc_status whole = open_packet(client, packet, sizeof packet, &length, &envelope);
+        if (whole != NETIPC_OK)
+            return whole;
         if (netipc_wire_is_control(&envelope, length, NETIPC_OP_CLOSED, NETIPC_WIRE_NOTE_SIZE))
             return netipc_fail(NETIPC_CLOSED, "the publisher of %s closed", client->service);
         if (netipc_wire_is_control(&envelope, length, NETIPC_OP_DOORBELL, NETIPC_WIRE_NOTE_SIZE))

@@ -26,7 +26,8 @@ enum {
     NETIPC_WIRE_ATTACH_SIZE = 24,
     NETIPC_WIRE_REGION_SIZE = 56,
     NETIPC_WIRE_NOTE_SIZE = 16,
-    NETIPC_WIRE_CONTROL_MAX = NETIPC_WIRE_ENVELOPE_SIZE + 64 /* no control message of ours is longer */
+    NETIPC_WIRE_CHECKSUM_SIZE = 4,
+    NETIPC_WIRE_CONTROL_MAX = NETIPC_WIRE_ENVELOPE_SIZE + 64 /* no control message of ours is longer, with a checksum */
 };
 
 enum { NETIPC_KIND_REQUEST = 1, NETIPC_KIND_RESPONSE = 2, NETIPC_KIND_CONTROL = 3 };
@@ -57,6 +58,9 @@ enum {
 #define NETIPC_PROFILE_BASELINE UINT32_C(0x01)
 #define NETIPC_PROFILE_PUBLICATION UINT32_C(0x10)
 #define NETIPC_PROFILE_MASK UINT32_C(0xffff)
+#define NETIPC_CAPABILITY_IEEE UINT32_C(0x20000)
+#define NETIPC_CAPABILITY_CASTAGNOLI UINT32_C(0x40000)
+#define NETIPC_CAPABILITY_CHECKSUMS (NETIPC_CAPABILITY_IEEE | NETIPC_CAPABILITY_CASTAGNOLI)
 
 struct netipc_envelope {
     uint32_t magic;
@@ -149,6 +153,9 @@ struct netipc_region_offer {
     uint64_t zero;
 };
 static_assert(sizeof(struct netipc_region_offer) == NETIPC_WIRE_REGION_SIZE, "");
+static_assert(NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_WIRE_REGION_SIZE + NETIPC_WIRE_CHECKSUM_SIZE <=
+                  NETIPC_WIRE_CONTROL_MAX,
+              "the longest");
 
 /* ATTACHED, READY, SUPERSEDED, DOORBELL and CLOSED */
 struct netipc_note {

@@ -24,9 +24,9 @@ void netipc_publisher_requests_init(netipc_service_config *requests)
 
 static netipc_status check(const netipc_service_config *requests)
 {
-    if (requests->service != NULL || requests->token != 0)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "requests have the service and token of the publisher: leave those "
-                                                    "of their own at NULL and 0");
+    if (requests->service != NULL || requests->token != 0 || requests->checksum != 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "requests have the service, token and checksum of the publisher: "
+                                                    "leave those of their own at NULL and 0");
     netipc_status status = netipc_check_range("method of requests", requests->method, 1, UINT16_MAX);
     if (status == NETIPC_OK)
         status = netipc_check_range("max_sessions of requests", requests->max_sessions, 1, NETIPC_SESSIONS_MAX);

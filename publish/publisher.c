@@ -86,6 +86,8 @@ static netipc_status check_config(const netipc_publisher_config *config, uint32_
                            config->directory_mode, config->socket_mode);
     if (config->handshake_timeout_ns == 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "a handshake timeout of 0 would let nobody in");
+    if (config->reserved != 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
     if (config->numa_node != NETIPC_NUMA_NODE_ANY &&
         (config->numa_node < 0 || config->numa_node > NETIPC_NUMA_NODE_MAX))
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "NUMA node %d, 0 to %d or %d for any are possible",
@@ -164,6 +166,7 @@ static netipc_service_config service_of(netipc_publisher *publisher, const netip
     netipc_service_config service = *requests;
     service.service = config->service;
     service.token = config->token;
+    service.checksum = config->checksum;
     service.handshake_timeout_ns = config->handshake_timeout_ns;
     if (requests->method == 0) {
         service.read_timeout_ns = config->handshake_timeout_ns;

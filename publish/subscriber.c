@@ -46,8 +46,9 @@ static netipc_status check_config(const netipc_subscriber_config *config)
                            NETIPC_SESSION_LEASES);
     if (config->spin != NETIPC_SPIN_ADAPTIVE && config->spin != NETIPC_SPIN_FIXED)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "spin %u is none of NETIPC_SPIN_", config->spin);
-    if (config->reserved != 0)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "reserved fields must be 0");
+    struct netipc_checksum_wish checksum;
+    if ((status = netipc_checksum_wish(config->checksum, &checksum)) != NETIPC_OK)
+        return status;
     return netipc_placement_check(config->placement);
 }
 
@@ -83,6 +84,7 @@ static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber
     subscriber->client.run_dir = subscriber->run_dir;
     subscriber->client.service = subscriber->service;
     subscriber->client.token = config->token;
+    (void)netipc_checksum_wish(config->checksum, &subscriber->client.checksum_wish); /* checked */
     subscriber->client.cancel = subscriber->cancel;
     return NETIPC_OK;
 }

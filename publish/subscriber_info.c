@@ -43,6 +43,7 @@ netipc_status netipc_subscriber_status(netipc_subscriber *subscriber, netipc_sub
         .schema_id = identity->schema_id,
         .schema_version = identity->schema_version,
         .last_error = subscriber->last_error,
+        .checksum = netipc_checksum_told(subscriber->client.checksum),
         .leases = attachment != NULL ? attachment->lease_quota : 0,
         .connects = subscriber->connects,
         .attaches = subscriber->attaches,

@@ -46,6 +46,7 @@ static const struct {
     ROW(NETIPC_CORRUPT, "the data is corrupt"),
     ROW(NETIPC_PROTOCOL, "the peer broke the protocol"),
     ROW(NETIPC_EXPIRED, "this generation has left the ring"),
+    ROW(NETIPC_CHECKSUM_MISMATCH, "the checksum of a packet is wrong"),
     ROW(NETIPC_NO_MEMORY, "out of memory"),
     ROW(NETIPC_NO_DESCRIPTORS, "out of file descriptors"),
     ROW(NETIPC_SYSTEM, "an operating system call failed"),

@@ -2,6 +2,7 @@
 #ifndef NETIPC_CLIENT_H
 #define NETIPC_CLIENT_H
 
+#include <netipc/checksum.h>
 #include <netipc/export.h>
 #include <netipc/log.h>
 #include <netipc/status.h>
@@ -48,7 +49,7 @@ typedef enum netipc_client_state {
 
 typedef struct netipc_client_config {
     uint32_t size;     /* sizeof(netipc_client_config), set by _init */
-    uint32_t reserved; /* 0 */
+    uint32_t checksum; /* of packets, offered to the server: NETIPC_CHECKSUM_… of checksum.h; default 0 */
 
     const char *run_dir; /* as the server's. No default. Copied. */
     const char *service; /* as the server's. No default. Copied. */
@@ -146,9 +147,10 @@ typedef struct netipc_client_request {
  * NETIPC_OK. NETIPC_NOT_READY. NETIPC_TIMED_OUT. NETIPC_ABORTED. NETIPC_LIMIT_EXCEEDED: the request is above what was
  * agreed on (nothing was sent), or the answer above max_response_payload or what the server grants. NETIPC_UNSUPPORTED:
  * the server does not have this method. NETIPC_CORRUPT: the server cannot decode the request. NETIPC_REQUEST_FAILED: it
- * could not carry it out. NETIPC_PROTOCOL: its answer was none. NETIPC_DISCONNECTED, NETIPC_GONE: the session broke a
- * second time. NETIPC_INVALID_ARGUMENT, NETIPC_FORKED, NETIPC_NO_MEMORY, NETIPC_SYSTEM; and what the attempt to connect
- * again said. Blocks for the timeout at most, connecting included.
+ * could not carry it out. NETIPC_PROTOCOL: its answer was none. NETIPC_CHECKSUM_MISMATCH: … was changed on the way.
+ * NETIPC_DISCONNECTED, NETIPC_GONE: the session broke a second time. NETIPC_INVALID_ARGUMENT, NETIPC_FORKED,
+ * NETIPC_NO_MEMORY, NETIPC_SYSTEM; and what the attempt to connect again said. Blocks for the timeout at most,
+ * connecting included.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_client_call(netipc_client *client, netipc_client_request *request);
 
@@ -180,6 +182,8 @@ typedef struct netipc_client_info {
     uint64_t breaker_trips;
     uint64_t bytes_out; /* payload */
     uint64_t bytes_in;
+    uint32_t checksum; /* NETIPC_CHECKSUM_… of the session's packets */
+    uint32_t reserved; /* 0 */
 } netipc_client_info;
 
 /* NETIPC_OK, NETIPC_INVALID_ARGUMENT (size is 0), NETIPC_FORKED. No system call. Any thread. */

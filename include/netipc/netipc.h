@@ -12,6 +12,7 @@
 
 #include <netipc/batch.h>
 #include <netipc/cgroups_snapshot.h>
+#include <netipc/checksum.h>
 #include <netipc/client.h>
 #include <netipc/increment.h>
 #include <netipc/index.h>

@@ -2,6 +2,7 @@
 #ifndef NETIPC_PUBLISHER_H
 #define NETIPC_PUBLISHER_H
 
+#include <netipc/checksum.h>
 #include <netipc/export.h>
 #include <netipc/log.h>
 #include <netipc/loop.h>
@@ -87,8 +88,8 @@ typedef struct netipc_publisher_config {
      *
      * max_sessions of requests (default 16) is for sessions that do not select the publication profile, max_sessions of
      * the publisher for those that do; neither takes places of the other. max_request_payload has to be 4096 at least,
-     * as subscribers offer that. The others count as for a service of a server, but that service and token must be
-     * NULL and 0, and handshake_timeout_ns is not looked at: these are the publisher's.
+     * as subscribers offer that. The others count as for a service of a server, but that service, token and
+     * checksum must be NULL and 0, and handshake_timeout_ns is not looked at: these are the publisher's.
      */
     const netipc_service_config *requests;
 
@@ -97,6 +98,9 @@ typedef struct netipc_publisher_config {
      * capacity and ceiling are for both. schema_id and schema_version are then the schema's, and 0 or the same here.
      * Copied by _open. Default NULL: any bytes, no index. */
     const netipc_schema *schema;
+
+    uint32_t checksum; /* of packets, offered to all who connect: NETIPC_CHECKSUM_… of checksum.h; default 0 */
+    uint32_t reserved; /* 0 */
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */

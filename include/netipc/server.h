@@ -2,6 +2,7 @@
 #ifndef NETIPC_SERVER_H
 #define NETIPC_SERVER_H
 
+#include <netipc/checksum.h>
 #include <netipc/export.h>
 #include <netipc/log.h>
 #include <netipc/loop.h>
@@ -139,6 +140,9 @@ typedef struct netipc_service_config {
                                 * keep it from being read; default 30 s */
     uint64_t write_timeout_ns; /* for a peer to make room for an answer; default 10 s */
     uint64_t idle_timeout_ns;  /* without a request; default 0: none */
+
+    uint32_t checksum; /* of packets, offered to clients: NETIPC_CHECKSUM_… of checksum.h; default 0 */
+    uint32_t reserved; /* 0 */
 } netipc_service_config;
 
 /* Fills in the defaults. The caller sets service, method and handler. */
@@ -224,6 +228,7 @@ typedef struct netipc_service_info {
     uint64_t broken;    /* sessions ended because the peer sent what no correct one sends */
     uint64_t bytes_in;  /* payload */
     uint64_t bytes_out;
+    uint64_t checksum_mismatches; /* sessions ended because of one */
 } netipc_service_info;
 
 /* NETIPC_OK; NETIPC_NOT_FOUND: no service of this name; NETIPC_INVALID_ARGUMENT; NETIPC_FORKED. Does not block. */

@@ -2,6 +2,7 @@
 #ifndef NETIPC_SESSION_H
 #define NETIPC_SESSION_H
 
+#include <netipc/checksum.h>
 #include <netipc/export.h>
 #include <netipc/status.h>
 
@@ -50,6 +51,9 @@ typedef struct netipc_session_config {
     uint64_t transmit_queue;  /* bytes for messages that the socket has no room for; default and least: what the largest
                                * message that this side may send takes */
     uint64_t lock_timeout_ns; /* listening: for the lock on the run directory; default 5 s */
+
+    uint32_t checksum; /* of packets, offered: NETIPC_CHECKSUM_… of checksum.h; default 0 */
+    uint32_t reserved; /* 0 */
 } netipc_session_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
@@ -115,7 +119,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_session_send(netipc_session *se
 /*
  * Takes the next message. NETIPC_OK. NETIPC_WOULD_BLOCK: none has come whole. NETIPC_LIMIT_EXCEEDED: one comes that is
  * larger than agreed on; message says which, without payload. The session cannot receive any more: answer that, and
- * close. NETIPC_PROTOCOL: what came is no message, and the session is over; otherwise as with _advance.
+ * close. NETIPC_PROTOCOL: what came is no message; NETIPC_CHECKSUM_MISMATCH: it was changed on
+ * the way; the session is over. Otherwise as with _advance.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_session_receive(netipc_session *session, netipc_message *message);
 
@@ -130,7 +135,7 @@ typedef struct netipc_session_info {
     uint32_t max_response_payload;
     uint32_t max_request_items;
     uint32_t max_response_items;
-    uint32_t reserved; /* 0 */
+    uint32_t checksum; /* NETIPC_CHECKSUM_… of its packets */
     uint64_t waiting;  /* bytes in the transmit queue */
 } netipc_session_info;
 

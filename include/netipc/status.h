@@ -49,10 +49,11 @@ typedef enum netipc_status {
     NETIPC_FORKED = 34,           /* the object belongs to the parent process */
 
     /* Data. */
-    NETIPC_OVERRUN = 40,  /* the publisher was faster than every retry; read again */
-    NETIPC_CORRUPT = 41,  /* bytes that no correct publisher writes */
-    NETIPC_PROTOCOL = 42, /* packets that no correct peer sends */
-    NETIPC_EXPIRED = 43,  /* the generation has left the ring */
+    NETIPC_OVERRUN = 40,           /* the publisher was faster than every retry; read again */
+    NETIPC_CORRUPT = 41,           /* bytes that no correct publisher writes */
+    NETIPC_PROTOCOL = 42,          /* packets that no correct peer sends */
+    NETIPC_EXPIRED = 43,           /* the generation has left the ring */
+    NETIPC_CHECKSUM_MISMATCH = 44, /* of a packet: some of its bytes have changed on the way */
 
     /* Resources. */
     NETIPC_NO_MEMORY = 50,      /* heap or shared memory */

@@ -2,6 +2,7 @@
 #ifndef NETIPC_SUBSCRIBER_H
 #define NETIPC_SUBSCRIBER_H
 
+#include <netipc/checksum.h>
 #include <netipc/export.h>
 #include <netipc/log.h>
 #include <netipc/placement.h>
@@ -95,7 +96,7 @@ typedef struct netipc_subscriber_config {
     void *log_context;
 
     uint32_t placement; /* NETIPC_PLACE_… of placement.h, but NETIPC_PLACE_NUMA_NODE; default 0 */
-    uint32_t reserved;  /* 0 */
+    uint32_t checksum;  /* of packets, offered to the publisher: NETIPC_CHECKSUM_… of checksum.h; default 0 */
 } netipc_subscriber_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
@@ -122,9 +123,9 @@ NETIPC_API void netipc_subscriber_close(netipc_subscriber *subscriber);
  *
  * NETIPC_OK: attached to a live publisher. NETIPC_NOT_FOUND: none is there. NETIPC_AUTH_FAILED,
  * NETIPC_UNSAFE_DIRECTORY, NETIPC_PERMISSION_DENIED, NETIPC_BUSY, NETIPC_INCOMPATIBLE, NETIPC_UNSUPPORTED,
- * NETIPC_LIMIT_EXCEEDED (max_region_size), NETIPC_PROTOCOL, NETIPC_CORRUPT, NETIPC_TIMED_OUT, NETIPC_ABORTED,
- * NETIPC_GONE and NETIPC_CLOSED (during the handshake), NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS, NETIPC_FORKED,
- * NETIPC_SYSTEM. All may be tried again.
+ * NETIPC_LIMIT_EXCEEDED (max_region_size), NETIPC_PROTOCOL, NETIPC_CHECKSUM_MISMATCH, NETIPC_CORRUPT, NETIPC_TIMED_OUT,
+ * NETIPC_ABORTED, NETIPC_GONE and NETIPC_CLOSED (during the handshake), NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS,
+ * NETIPC_FORKED, NETIPC_SYSTEM. All may be tried again.
  *
  * Blocks for connect_timeout_ns at most, and only when there is something to do.
  */
@@ -169,7 +170,8 @@ NETIPC_API NETIPC_NODISCARD netipc_status netipc_subscriber_read(netipc_subscrib
  * NETIPC_OK: the latest generation is neither `generation` nor 0. NETIPC_SUPERSEDED, NETIPC_CLOSED, NETIPC_GONE:
  * it is, and the publisher is in that state: refresh. NETIPC_DISCONNECTED: there was no session, and it has slept for
  * reconnect_ns or the timeout, whichever is shorter; or the publisher ended the session. NETIPC_TIMED_OUT.
- * NETIPC_ABORTED. NETIPC_FORKED. NETIPC_PROTOCOL and NETIPC_SYSTEM: the session broke; refresh makes another.
+ * NETIPC_ABORTED. NETIPC_FORKED. NETIPC_PROTOCOL, NETIPC_CHECKSUM_MISMATCH and NETIPC_SYSTEM: the session broke;
+ * refresh makes another.
  *
  * Blocks for timeout_ns at most, and up to 100 ms more when the publisher hangs up just then and it is to be told
  * whether it died. A publisher that died is noticed within grace_ns, or spin_ns later by who spins first. After a GONE
@@ -226,7 +228,7 @@ typedef struct netipc_subscriber_info {
     uint32_t schema_version;
     uint32_t leases;       /* lease words granted in the region at hand */
     uint32_t last_error;   /* netipc_status of the last refresh that failed; 0: none */
-    uint32_t reserved;     /* 0 */
+    uint32_t checksum;     /* NETIPC_CHECKSUM_… of the session's packets */
     uint64_t connects;     /* attempts */
     uint64_t attaches;     /* regions mapped */
     uint64_t reads;        /* whole snapshots delivered */
