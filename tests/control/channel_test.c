@@ -73,11 +73,11 @@ static void expect_next(const struct netipc_channel *receiver, uint64_t id, uint
 }
 
 /* Round the end of the queue, in the middle of headers and payloads. */
-static void messages_that_wait_leave_whole_and_in_order_at_every_packet_size(void **state)
+static void send_messages_that_wait(uint32_t checksum)
 {
-    (void)state;
     enum { MESSAGES = 60, CONTROL = 48 };
-    for (uint32_t packet_size = PACKET_SIZE; packet_size < 300; packet_size += 1 + packet_size / 16) {
+    for (uint32_t packet_size = PACKET_SIZE + netipc_checksum_size(checksum); packet_size < 300;
+         packet_size += 1 + packet_size / 16) {
         int pair[2];
         struct netipc_channel sender, receiver;
         unsigned char payload[LENGTH], scratch[512];
@@ -86,7 +86,9 @@ static void messages_that_wait_leave_whole_and_in_order_at_every_packet_size(voi
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
         assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &(int){4608}, sizeof(int)), 0);
         netipc_channel_init(&sender, pair[0], packet_size, LENGTH, 3 * netipc_channel_queue_for(LENGTH) + 5);
-        netipc_channel_init(&receiver, pair[1], packet_size < 80 ? 80 : packet_size, LENGTH, 1);
+        netipc_channel_init(&receiver, pair[1], packet_size < 84 ? 84 : packet_size, LENGTH, 1);
+        netipc_channel_protect(&sender, checksum);
+        netipc_channel_protect(&receiver, checksum);
         while (received < MESSAGES) {
             enum netipc_channel_result result = NETIPC_CHANNEL_DONE;
             while (sent < MESSAGES && result == NETIPC_CHANNEL_DONE) {
@@ -127,6 +129,40 @@ static void messages_that_wait_leave_whole_and_in_order_at_every_packet_size(voi
         close(pair[0]);
         close(pair[1]);
     }
+}
+
+static void messages_that_wait_leave_whole_and_in_order_at_every_packet_size(void **state)
+{
+    (void)state;
+    send_messages_that_wait(0);
+    send_messages_that_wait(NETIPC_CAPABILITY_IEEE);
+    send_messages_that_wait(NETIPC_CAPABILITY_CASTAGNOLI);
+}
+
+/* As HELLO_ACK, when the socket takes nothing at that moment. */
+static void what_waits_when_checksums_begin_leaves_without_one(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct netipc_channel channel;
+    unsigned char packet[NETIPC_WIRE_CONTROL_MAX], got[4096];
+    const size_t length = netipc_wire_control(NETIPC_OP_HELLO_ACK, 0, 0, "0123456789abcdef", 16, packet);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    netipc_channel_init(&channel, pair[0], 4096, LENGTH, 1000);
+    while (send(pair[0], got, 1, MSG_DONTWAIT) == 1)
+        ;
+    assert_int_equal(netipc_channel_send_packet(&channel, packet, length), NETIPC_CHANNEL_DONE);
+    netipc_channel_protect(&channel, NETIPC_CAPABILITY_IEEE);
+    assert_int_equal(netipc_channel_send_packet(&channel, packet, length), NETIPC_CHANNEL_DONE);
+    assert_true(netipc_channel_waits(&channel));
+    while (recv(pair[1], got, sizeof got, MSG_DONTWAIT) == 1)
+        ;
+    assert_int_equal(netipc_channel_flush(&channel), NETIPC_CHANNEL_DONE);
+    assert_int_equal(recv(pair[1], got, sizeof got, MSG_DONTWAIT), length);
+    assert_int_equal(recv(pair[1], got, sizeof got, MSG_DONTWAIT), length + 4);
+    netipc_channel_free(&channel);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 /* However small the peer wants its packets. */
@@ -189,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_message_of_many_packets_leaves_in_several_turns_although_there_is_room),
         cmocka_unit_test(messages_that_wait_leave_whole_and_in_order_at_every_packet_size),
         cmocka_unit_test(a_large_queue_is_given_back_when_all_has_left_and_a_small_one_is_kept),
+        cmocka_unit_test(what_waits_when_checksums_begin_leaves_without_one),
         cmocka_unit_test(a_message_that_waits_takes_no_memory_for_its_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
