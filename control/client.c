@@ -438,9 +438,9 @@ netipc_status netipc_client_call(netipc_client *client, netipc_client_request *r
         return fail_aborted();
     if (!in_session(client))
         return netipc_fail(NETIPC_NOT_READY, "there is no session with a server of %s: refresh", client->service);
-    uint64_t timeout = request->timeout_ns != 0 ? request->timeout_ns : client->call_timeout_ns;
+    client->timeout_ns = request->timeout_ns != 0 ? request->timeout_ns : client->call_timeout_ns;
     netipc_count(&client->info.calls, 1);
-    status = call(client, request, netipc_add_saturating(netipc_os_monotonic_ns(), timeout));
+    status = call(client, request, netipc_add_saturating(netipc_os_monotonic_ns(), client->timeout_ns));
     netipc_count(status == NETIPC_OK ? &client->info.answers : &client->info.failures, 1);
     if (status != NETIPC_OK)
         note_failure(client, status);

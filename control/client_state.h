@@ -25,6 +25,7 @@ struct netipc_client {
     int cancel;
     netipc_atomic_u32 aborts; /* odd while an abort is in force; so each abort is seen, even if it is over already */
     uint32_t aborts_before;   /* the call under way */
+    uint64_t timeout_ns;      /* its */
 
     struct netipc_dial dial; /* DONE: the session */
     struct netipc_channel channel;

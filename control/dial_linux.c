@@ -265,14 +265,14 @@ netipc_status netipc_dial_advance(struct netipc_dial *dial)
 
 /* --- blocking --- */
 
-static netipc_status await(const struct netipc_dial *dial, int cancel, uint64_t deadline_ns)
+static netipc_status await(const struct netipc_dial *dial, int cancel, uint64_t began_ns, uint64_t deadline_ns)
 {
     uint64_t now = netipc_os_monotonic_ns();
     if (now >= deadline_ns)
-        return dial->state == NETIPC_DIAL_CONNECTING
-                   ? netipc_fail(NETIPC_TIMED_OUT, "the server of %s accepts nobody: its backlog is full",
-                                 dial->service)
-                   : netipc_fail(NETIPC_TIMED_OUT, "no answer from the server of %s", dial->service);
+        return netipc_fail(NETIPC_TIMED_OUT, "the server of %s %s for %llu ms", dial->service,
+                           dial->state == NETIPC_DIAL_CONNECTING ? "accepts nobody, its backlog is full,"
+                                                                 : "has not answered",
+                           (unsigned long long)((now - began_ns) / 1000000));
     uint64_t until = dial->retry_ns != 0 && dial->retry_ns < deadline_ns ? dial->retry_ns : deadline_ns;
     uint64_t left = until > now ? until - now : 0;
     struct pollfd polled[] = {
@@ -290,9 +290,10 @@ static netipc_status await(const struct netipc_dial *dial, int cancel, uint64_t 
 
 netipc_status netipc_dial_until(struct netipc_dial *dial, int cancel, uint64_t deadline_ns)
 {
+    uint64_t began_ns = netipc_os_monotonic_ns();
     netipc_status status = netipc_dial_begin(dial);
     while (status == NETIPC_WOULD_BLOCK) {
-        status = await(dial, cancel, deadline_ns);
+        status = await(dial, cancel, began_ns, deadline_ns);
         if (status == NETIPC_OK)
             status = netipc_dial_advance(dial);
     }

@@ -24,7 +24,8 @@ static netipc_status await(const struct netipc_client *client, uint64_t deadline
 {
     uint64_t now = netipc_os_monotonic_ns();
     if (now >= deadline_ns)
-        return netipc_fail(NETIPC_TIMED_OUT, "no answer from the server of %s", client->service);
+        return netipc_fail(NETIPC_TIMED_OUT, "no answer from the server of %s within %llu ms", client->service,
+                           (unsigned long long)(client->timeout_ns / 1000000));
     bool starved = netipc_channel_waits(&client->channel) && client->channel.starved;
     uint64_t left = deadline_ns - now;
     if (starved && left > NETIPC_PACKET_RETRY_NS)

@@ -35,6 +35,7 @@ struct netipc_subscription {
     int socket; /* -1: none */
     struct netipc_peer peer;
     uint64_t next_id;
+    uint64_t asked_ns; /* when what is awaited was asked for; monotonic */
     uint32_t checksum; /* kind */
 
     struct netipc_dead_endpoint dead;

@@ -86,13 +86,19 @@ void netipc_subscription_disconnect(struct netipc_subscription *client, bool for
     client->peer = (struct netipc_peer){.pidfd = -1};
 }
 
+static netipc_status timed_out(const struct netipc_subscription *client)
+{
+    return netipc_fail(NETIPC_TIMED_OUT, "no answer from the publisher of %s for %llu ms", client->service,
+                       (unsigned long long)((netipc_os_monotonic_ns() - client->asked_ns) / 1000000));
+}
+
 /* Waits until the socket is ready (events), the peer's process has died, or the calls are to end. */
 static netipc_status await(struct netipc_subscription *client, short events, uint64_t deadline_ns)
 {
     for (;;) {
         uint64_t now = netipc_os_monotonic_ns();
         if (now >= deadline_ns)
-            return netipc_fail(NETIPC_TIMED_OUT, "no answer from the publisher of %s", client->service);
+            return timed_out(client);
         struct pollfd polled[] = {
             {.fd = client->socket, .events = events},
             {.fd = client->cancel, .events = POLLIN},
@@ -119,6 +125,7 @@ static netipc_status send_control(struct netipc_subscription *client, uint16_t o
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t whole = netipc_wire_control(opcode, NETIPC_TRANSPORT_OK, id, payload, length, packet);
     whole = netipc_checksum_seal(client->checksum, packet, whole);
+    client->asked_ns = netipc_os_monotonic_ns();
     for (;;) {
         enum netipc_packet_result result = netipc_packet_send(client->socket, packet, whole, NULL, 0);
         if (result == NETIPC_PACKET_DONE)
@@ -171,7 +178,7 @@ static netipc_status receive_control(struct netipc_subscription *client, uint64_
 {
     for (;;) {
         if (netipc_os_monotonic_ns() >= deadline_ns)
-            return netipc_fail(NETIPC_TIMED_OUT, "no answer from the publisher of %s", client->service);
+            return timed_out(client);
         bool truncated;
         enum netipc_packet_result result =
             netipc_packet_receive_fds(client->socket, received->packet, sizeof received->packet, &received->length,
