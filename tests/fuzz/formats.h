@@ -38,7 +38,7 @@
  * seals FUZZ_SERVER_PUBLISH: u16 length
  *
  * requests         flags, then steps until the end: operation and connection as above, then
- *                  FUZZ_REQUESTS_HELLO: which packet size
+ *                  FUZZ_REQUESTS_HELLO: which packet size + 4 * which checksums
  *                  FUZZ_REQUESTS_SEND: head, length, length bytes
  *                  FUZZ_REQUESTS_CONTINUE: the next packet of the message that was sent last, if that had more
  */
@@ -174,9 +174,10 @@ enum {                       /* flags of an input */
        FUZZ_REQUESTS_OWN = 1 /* the method is NETIPC_METHOD_OWN, else FUZZ_REQUESTS_METHOD */
 };
 
-enum {                         /* head of a packet */
-       FUZZ_REQUESTS_FIX = 8,  /* its envelope is made that of a request, whole in this packet */
-       FUZZ_REQUESTS_WIDE = 32 /* 256 bytes more, zeros */
+enum {                             /* head of a packet */
+       FUZZ_REQUESTS_FIX = 8,      /* its envelope is made that of a request, whole in this packet */
+       FUZZ_REQUESTS_WIDE = 32,    /* 256 bytes more, zeros */
+       FUZZ_REQUESTS_UNSEALED = 64 /* without a checksum, though the session has them */
 };
 
 enum { /* what the first byte of a request has the handler do */

@@ -5,6 +5,7 @@
  */
 #include "tests/fuzz/packets.h"
 
+#include "control/agreement.h"
 #include "control/chunks.h"
 
 #include <netipc/server.h>
@@ -14,14 +15,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LET_IN, ANSWERED, BATCHED, JOINED, IN_PACKETS, REFUSED, BROKEN, SERVED };
+enum { LET_IN, ANSWERED, BATCHED, JOINED, IN_PACKETS, CHECKED, REFUSED, BROKEN, MISMATCHED, SERVED };
 const char *const fuzz_goals[] = {"let somebody in",
                                   "answered",
                                   "answered a batch",
                                   "answered what came in packets",
                                   "answered in packets",
+                                  "answered with checksums",
                                   "refused a request",
                                   "ended a session",
+                                  "found a wrong checksum",
                                   "served an honest client",
                                   NULL};
 
@@ -30,6 +33,9 @@ enum { REQUEST_MAX = 1024, ITEMS_MAX = 8, ANSWER_MAX = 512, SETTLING_TURNS = 64,
 static struct client {
     int socket; /* -1: not connected */
     uint32_t packet_size;
+    uint32_t checksum;            /* kind, of the packets behind the first one */
+    bool began;                   /* has sent that, and ... */
+    bool heard;                   /* ... received the answer */
     struct netipc_envelope begun; /* the message of which CONTINUE sends the next packet */
     uint32_t next_index;          /* 0: there is none */
     uint32_t left;                /* bytes of an answer that are to come */
@@ -93,30 +99,44 @@ static void enter(struct client *client)
     fuzz_check(connect(client->socket, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
 }
 
-static void say_hello(struct client *client, uint8_t packet_size)
+/* Sends a packet; behind the first one, which is a HELLO or ends the session, with a checksum or whatever is there. */
+static void send_bytes(struct client *client, unsigned char *packet, size_t length, bool seal)
 {
-    static const uint32_t sizes[] = {33, 64, 96, 65536};
+    struct netipc_envelope envelope;
+    struct netipc_hello hello;
+    if (client->began && seal)
+        length = netipc_checksum_seal(client->checksum, packet, length);
+    else if (!client->began && netipc_agreement_parse(packet, length, &envelope, &hello))
+        client->checksum = netipc_checksum_select(hello.supported_profiles);
+    client->began = true;
+    send(client->socket, packet, length, MSG_NOSIGNAL);
+}
+
+static void say_hello(struct client *client, uint8_t choice)
+{
+    static const uint32_t sizes[] = {33, 64, 96, 65536}, checksums[] = {0, 0x20000, 0x40000, 0x60000};
+    uint32_t checksum = checksums[choice / 4 % 4], packet_size = sizes[choice % 4] + netipc_checksum_size(checksum);
     const struct netipc_hello hello = {
         .layout_version = NETIPC_WIRE_LAYOUT,
-        .supported_profiles = NETIPC_PROFILE_BASELINE,
+        .supported_profiles = NETIPC_PROFILE_BASELINE | checksum,
         .preferred_profiles = NETIPC_PROFILE_BASELINE,
         .max_request_payload_bytes = REQUEST_MAX,
         .max_request_batch_items = ITEMS_MAX,
         .max_response_payload_bytes = ANSWER_MAX,
         .max_response_batch_items = ITEMS_MAX,
         .auth_token = FUZZ_TOKEN,
-        .packet_size = sizes[packet_size % 4],
+        .packet_size = packet_size,
     };
     unsigned char packet[NETIPC_WIRE_CONTROL_MAX];
     size_t length =
         netipc_wire_control(NETIPC_OP_HELLO, NETIPC_TRANSPORT_OK, 0, &hello, NETIPC_WIRE_HELLO_SIZE, packet);
-    client->packet_size = sizes[packet_size % 4];
-    send(client->socket, packet, length, MSG_NOSIGNAL);
+    client->packet_size = packet_size;
+    send_bytes(client, packet, length, true);
 }
 
 static void send_packet(struct client *client, struct fuzz_input *input)
 {
-    unsigned char packet[512] = {0};
+    unsigned char packet[512 + NETIPC_WIRE_CHECKSUM_SIZE] = {0};
     struct netipc_envelope envelope;
     uint8_t head = fuzz_u8(input);
     size_t length = fuzz_u8(input);
@@ -136,19 +156,18 @@ static void send_packet(struct client *client, struct fuzz_input *input)
         client->begun = envelope;
         client->next_index = envelope.payload_len > length - sizeof envelope && envelope.payload_len < UINT16_MAX;
     }
-    send(client->socket, packet, length, MSG_NOSIGNAL);
+    send_bytes(client, packet, length, (head & FUZZ_REQUESTS_UNSEALED) == 0);
 }
 
 /* The next packet of what was begun, as it has to be if that one was full. */
 static void send_continuation(struct client *client)
 {
-    static unsigned char packet[65536];
-    uint32_t offset, length;
-    if (client->next_index == 0 ||
-        client->next_index >= netipc_chunks_count(client->begun.payload_len, client->packet_size))
+    static unsigned char packet[65536 + NETIPC_WIRE_CHECKSUM_SIZE];
+    uint32_t offset, length, room = client->packet_size - netipc_checksum_size(client->checksum);
+    if (client->next_index == 0 || client->next_index >= netipc_chunks_count(client->begun.payload_len, room))
         return;
-    netipc_chunk_at(&client->begun, client->packet_size, client->next_index, packet, &offset, &length);
-    send(client->socket, packet, NETIPC_WIRE_ENVELOPE_SIZE + length, MSG_NOSIGNAL);
+    netipc_chunk_at(&client->begun, room, client->next_index, packet, &offset, &length);
+    send_bytes(client, packet, NETIPC_WIRE_ENVELOPE_SIZE + length, true);
     client->next_index++;
     client->joined = true;
 }
@@ -158,11 +177,16 @@ static bool receive(struct client *client)
 {
     unsigned char packet[4096];
     struct netipc_envelope envelope;
+    struct netipc_checksum_mismatch mismatch;
     ssize_t got = recv(client->socket, packet, sizeof packet, 0);
     if (got <= 0)
         return false;
-    fuzz_check(got >= NETIPC_WIRE_ENVELOPE_SIZE);
-    uint32_t payload = (uint32_t)got - NETIPC_WIRE_ENVELOPE_SIZE;
+    size_t length = (size_t)got;
+    if (client->heard)
+        fuzz_check(netipc_checksum_open(client->checksum, packet, &length, &mismatch) == NETIPC_OK);
+    client->heard = true;
+    fuzz_check(length >= NETIPC_WIRE_ENVELOPE_SIZE);
+    uint32_t payload = (uint32_t)length - NETIPC_WIRE_ENVELOPE_SIZE;
     memcpy(&envelope, packet, sizeof envelope);
     if (client->left > 0) {
         fuzz_check(envelope.magic == NETIPC_WIRE_CHUNK_MAGIC && payload <= client->left);
@@ -182,6 +206,7 @@ static bool receive(struct client *client)
     fuzz_check(ok || (envelope.payload_len == 0 && envelope.flags == 0 && envelope.item_count == 1));
     fuzz_check(!ok || !own || envelope.payload_len >= 8);
     fuzz_reached[ok ? ANSWERED : REFUSED]++;
+    fuzz_reached[CHECKED] += ok && client->checksum != 0;
     fuzz_reached[BATCHED] += envelope.flags == NETIPC_ENVELOPE_BATCH && envelope.item_count > 1;
     fuzz_reached[JOINED] += ok && client->joined;
     client->joined = false;
@@ -270,6 +295,7 @@ static void open_server(void)
     service.method = own ? NETIPC_METHOD_OWN : FUZZ_REQUESTS_METHOD;
     service.handler = handle;
     service.context = &server;
+    service.checksum = NETIPC_CHECKSUM_IEEE | NETIPC_CHECKSUM_CASTAGNOLI;
     service.max_sessions = FUZZ_REQUESTS_STEPS_MOST + 1;
     service.max_request_payload = REQUEST_MAX;
     service.max_request_items = ITEMS_MAX;
@@ -307,6 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     netipc_service_info info = info_now();
     fuzz_check(info.answers <= info.requests && info.failures <= info.answers && info.timed_out == 0);
     fuzz_reached[BROKEN] += info.broken;
+    fuzz_reached[MISMATCHED] += info.checksum_mismatches;
     netipc_server_close(server);
     fuzz_check(fuzz_descriptors() == descriptors);
     return 0;

@@ -148,6 +148,26 @@ static void requests_in_packets(void)
     save("requests", "byte-by-byte");
 }
 
+static void requests_with_checksums(void)
+{
+    static const char text[] = "sixty bytes of a request, of which the answer has each twice";
+    put_u8(0);
+    enter(0, 3 + 4); /* IEEE */
+    request(0, 0, 1, 4, "ping", 4);
+    batch(0, 3);
+    answered(0);
+    enter(1, 1 + 8); /* Castagnoli, in packets */
+    request(1, 0, 1, 60, text, 32);
+    step(FUZZ_REQUESTS_CONTINUE, 1);
+    answered(1);
+    step(FUZZ_REQUESTS_RECEIVE, 1);
+    step(FUZZ_REQUESTS_RECEIVE, 1);
+    enter(2, 3 + 12);
+    send_bytes(2, FUZZ_REQUESTS_FIX | FUZZ_REQUESTS_UNSEALED, text, 60);
+    answered(2);
+    save("requests", "checksums");
+}
+
 static void refused_requests(void)
 {
     put_u8(0);
@@ -194,6 +214,7 @@ void request_seeds(void)
     whole_requests(0, "whole");
     whole_requests(FUZZ_REQUESTS_OWN, "whole-of-ones-own");
     requests_in_packets();
+    requests_with_checksums();
     refused_requests();
     captured_requests();
 }
