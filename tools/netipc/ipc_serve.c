@@ -25,6 +25,7 @@ static netipc_status open_server(const struct options *options, netipc_server **
     service.method = options->method->number;
     service.handler = options->method->handler;
     service.token = options->token;
+    service.checksum = options->checksum;
     service.max_request_payload = service.max_response_payload = PAYLOAD_MOST;
     service.max_request_items = NETIPC_BATCH_ITEMS_MAX;
     netipc_status status = netipc_server_open(&config, server);

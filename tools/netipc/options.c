@@ -19,6 +19,7 @@ enum {
     TOKEN,
     TOKEN_FILE,
     TIMEOUT,
+    CHECKSUM,
     METHOD,
     COUNT,
     BATCH,
@@ -43,6 +44,7 @@ static const struct {
                    {{"token", required_argument, NULL, TOKEN}, ALL},
                    {{"token-file", required_argument, NULL, TOKEN_FILE}, ALL},
                    {{"timeout", required_argument, NULL, TIMEOUT}, ALL},
+                   {{"checksum", required_argument, NULL, CHECKSUM}, ALL},
                    {{"method", required_argument, NULL, METHOD}, COMMAND_IPC_TEST | COMMAND_IPC_SERVE},
                    {{"count", required_argument, NULL, COUNT}, COMMAND_IPC_TEST},
                    {{"batch", required_argument, NULL, BATCH}, COMMAND_IPC_TEST},
@@ -90,6 +92,13 @@ static bool parse_token(const char *text, uint64_t *token)
     errno = 0;
     *token = strtoull(digits, NULL, 16);
     return errno == 0;
+}
+
+static bool parse_checksum(const char *text, uint32_t *checksum)
+{
+    bool ieee = strcmp(text, "ieee") == 0;
+    *checksum = NETIPC_CHECKSUM_REQUIRED | (uint32_t)(ieee ? NETIPC_CHECKSUM_IEEE : NETIPC_CHECKSUM_CASTAGNOLI);
+    return ieee || strcmp(text, "castagnoli") == 0;
 }
 
 /* The token is not told when it is wrong. */
@@ -158,6 +167,9 @@ static enum options_result set(struct options *options, int option, const char *
                                                    : wrong("--token takes 1 to 16 hexadecimal digits", NULL);
     case TOKEN_FILE:
         return read_token(value, &options->token, status);
+    case CHECKSUM:
+        return parse_checksum(value, &options->checksum) ? OPTIONS_RUN
+                                                         : wrong("--checksum takes ieee or castagnoli, not", value);
     case METHOD:
         options->method = method_find(value);
         return options->method != NULL ? OPTIONS_RUN : wrong("--method takes increment or string-reverse, not", value);

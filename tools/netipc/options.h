@@ -21,6 +21,7 @@ struct options {
     uint64_t count; /* calls */
     uint32_t batch; /* items of a call */
     uint32_t workers;
+    uint32_t checksum;  /* NETIPC_CHECKSUM_… */
     const char *output; /* NULL: standard output */
     bool rpc;           /* asked for instead of attached to */
     bool verbose;

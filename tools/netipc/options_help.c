@@ -18,6 +18,8 @@ static const char program_help[] = "Usage: netipc COMMAND [OPTION]...\n"
     "  --run-dir DIR      directory of the endpoint ($NETDATA_RUN_DIR, else\n"                                         \
     "                     /run/netdata)\n"
 
+#define CHECKSUM_HELP "  --checksum KIND    ieee or castagnoli behind each packet, or no session (none)\n"
+
 #define TOKEN_HELP                                                                                                     \
     "  --token HEX        what to present, or to ask for: up to 16 hexadecimal digits (0)\n"                           \
     "  --token-file FILE  the same, read from a file, so that no list of processes shows it\n"
@@ -27,7 +29,7 @@ static const char health_check_help[] =
     "Connects to one service or to each *.sock of the run directory: attaches to a\n"
     "publication and reads its latest snapshot, or shakes hands with a server.\n"
     "\n" PLACE_HELP "  --service NAME     only this one\n" TOKEN_HELP
-    "  --timeout MS       for each service, 1 to 86400000 (5000)\n"
+    "  --timeout MS       for each service, 1 to 86400000 (5000)\n" CHECKSUM_HELP
     "  --verbose          more than a line for each service\n"
     "  --json             one JSON object\n"
     "  --help             print this and end\n"
@@ -37,19 +39,20 @@ static const char health_check_help[] =
     "published yet, 3 timed out, 10 not found, 21 authentication failed, 22 busy,\n"
     "26 unsafe directory, 41 corrupt.\n";
 
-static const char ipc_test_help[] = "Usage: netipc ipc test --service NAME --method METHOD [OPTION]...\n"
-                                    "Calls a service, compares each answer with the one that is due, and prints how\n"
-                                    "many failed and how long the round trips took.\n"
-                                    "\n" PLACE_HELP "  --service NAME     name of the service\n"
-                                    "  --method METHOD    increment or string-reverse\n"
-                                    "  --count N          calls, 1 to 10000000 (1)\n"
-                                    "  --batch N          items in each call, 1 to 65536 (1)\n" TOKEN_HELP
-                                    "  --timeout MS       for each call, and to connect, 1 to 86400000 (5000)\n"
-                                    "  --json             one JSON object\n"
-                                    "  --help             print this and end\n"
-                                    "\n"
-                                    "Exit codes: 0 every answer was right; 30 wrong usage; 41 one was wrong; else the\n"
-                                    "largest number of a netipc_status that a call failed with.\n";
+static const char ipc_test_help[] =
+    "Usage: netipc ipc test --service NAME --method METHOD [OPTION]...\n"
+    "Calls a service, compares each answer with the one that is due, and prints how\n"
+    "many failed and how long the round trips took.\n"
+    "\n" PLACE_HELP "  --service NAME     name of the service\n"
+    "  --method METHOD    increment or string-reverse\n"
+    "  --count N          calls, 1 to 10000000 (1)\n"
+    "  --batch N          items in each call, 1 to 65536 (1)\n" TOKEN_HELP
+    "  --timeout MS       for each call, and to connect, 1 to 86400000 (5000)\n" CHECKSUM_HELP
+    "  --json             one JSON object\n"
+    "  --help             print this and end\n"
+    "\n"
+    "Exit codes: 0 every answer was right; 30 wrong usage; 41 one was wrong; else the\n"
+    "largest number of a netipc_status that a call failed with.\n";
 
 static const char ipc_serve_help[] =
     "Usage: netipc ipc serve --service NAME --method METHOD [OPTION]...\n"
@@ -58,24 +61,24 @@ static const char ipc_serve_help[] =
     "\n" PLACE_HELP "  --service NAME     name of the service\n"
     "  --method METHOD    increment or string-reverse\n"
     "  --workers N        threads that answer, 0 to 64; 0 is the event loop (0)\n" TOKEN_HELP
-    "  --timeout MS       for the last answers at the end, 1 to 86400000 (5000)\n"
+    "  --timeout MS       for the last answers at the end, 1 to 86400000 (5000)\n" CHECKSUM_HELP
     "  --verbose          also say on stderr what is going on\n"
     "  --help             print this and end\n"
     "\n"
     "Exit codes: 0 ended by a signal; 30 wrong usage; else the number of the\n"
     "netipc_status that kept it from serving, or 3 when answers were left at the end.\n";
 
-static const char read_help[] = "Usage: netipc read --service NAME [OPTION]...\n"
-                                "Writes the bytes of the latest snapshot, and on stderr a line about it.\n"
-                                "\n" PLACE_HELP "  --service NAME     name of the service\n"
-                                "  --output FILE      where to; replaced at once when all is written (stdout)\n"
-                                "  --rpc              ask for it as programs do that cannot attach to a\n"
-                                "                     publication, by the method cgroups-snapshot\n" TOKEN_HELP
-                                "  --timeout MS       1 to 86400000 (5000)\n"
-                                "  --help             print this and end\n"
-                                "\n"
-                                "Exit codes: 0 written; 2 nothing was published yet; 30 wrong usage; else the\n"
-                                "number of a netipc_status.\n";
+static const char read_help[] =
+    "Usage: netipc read --service NAME [OPTION]...\n"
+    "Writes the bytes of the latest snapshot, and on stderr a line about it.\n"
+    "\n" PLACE_HELP "  --service NAME     name of the service\n"
+    "  --output FILE      where to; replaced at once when all is written (stdout)\n"
+    "  --rpc              ask for it as programs do that cannot attach to a\n"
+    "                     publication, by the method cgroups-snapshot\n" TOKEN_HELP
+    "  --timeout MS       1 to 86400000 (5000)\n" CHECKSUM_HELP "  --help             print this and end\n"
+    "\n"
+    "Exit codes: 0 written; 2 nothing was published yet; 30 wrong usage; else the\n"
+    "number of a netipc_status.\n";
 
 const char *options_help(unsigned command)
 {

@@ -18,6 +18,7 @@ static netipc_status open_subscriber(const struct options *options, netipc_subsc
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.checksum = options->checksum;
     config.connect_timeout_ns = options->timeout_ns;
     return netipc_subscriber_open(&config, subscriber);
 }

@@ -160,6 +160,8 @@ health-check --token 11112222333344445
 health-check --token 00000000000000001
 health-check --token 12g4
 health-check --verbose=1
+health-check --checksum crc32
+health-check --checksum
 health-check --run-dir=
 ipc test
 ipc test --service a
@@ -291,7 +293,7 @@ expect_calls()
 
 test_calls()
 {
-    local method batch
+    local method batch kind
     for method in increment string-reverse; do
         start "$netipc" ipc serve --run-dir "$run" --service "$method" --method "$method"
         start "$netipc" ipc serve --run-dir "$run" --service "$method-workers" --method "$method" --workers 3 --token 9
@@ -308,6 +310,16 @@ test_calls()
     expect_calls 21 0 0 --service increment --method increment --token 1
     expect_calls 10 0 0 --service nobody --method increment
     expect_json 'has("round_trip_ns") | not'
+    for kind in ieee castagnoli; do
+        start "$netipc" ipc serve --run-dir "$run" --service $kind --method increment --checksum $kind
+        expect_calls 0 3 0 --service $kind --method increment --count 3 --batch 9 --checksum $kind
+        expect_health 0 $kind --checksum $kind
+        expect_calls 24 0 0 --service $kind --method increment
+        expect_json '.detail | contains("requires a packet checksum")'
+        expect_health 24 $kind
+        expect_calls 24 0 0 --service increment --method increment --checksum $kind
+        expect_json '.detail | contains("a packet checksum (")'
+    done
     start "$peer" wrong "$run" wrong
     expect 41 ipc test --run-dir "$run" --service wrong --method increment --count 9
     expect_in "$out" ': 9 of 9 calls of 1 item, 3 failures; round trip p50 '
