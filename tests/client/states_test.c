@@ -73,7 +73,7 @@ static void every_configuration_out_of_range_is_refused(void **state)
     refused(config.response_payload = config.max_response_payload + 1);
     refused(config.connect_timeout_ns = 0);
     refused(config.call_timeout_ns = 0);
-    refused(config.reserved = 1);
+    refused(config.checksum = 8);
     refused(config.reserved2 = 1);
     refused(config.allowed_uid_count = 1);
     refused((config.allowed_uids = &overflow_uid, config.allowed_uid_count = 1));

@@ -571,10 +571,28 @@ static void what_is_no_choice_is_refused(void **state)
     netipc_subscriber *subscriber;
     netipc_session *session;
     netipc_listener *listener;
+    netipc_service_config service;
+    netipc_server_config host;
     publishes.checksum = subscribes.checksum = 8;
     assert_int_equal(netipc_publisher_open(&publishes, &publisher), NETIPC_INVALID_ARGUMENT);
     assert_int_equal(netipc_subscriber_open(&subscribes, &subscriber), NETIPC_INVALID_ARGUMENT);
     assert_int_equal(netipc_session_connect(&by_hand, &session), NETIPC_INVALID_ARGUMENT);
+    assert_int_equal(netipc_listener_open(&by_hand, &listener), NETIPC_INVALID_ARGUMENT);
+    netipc_server_config_init(&host);
+    netipc_service_config_init(&service);
+    host.run_dir = scene->run_dir;
+    service.service = SCENE_SERVICE;
+    service.method = METHOD;
+    service.handler = echo;
+    service.checksum = 8;
+    assert_int_equal(netipc_server_open(&host, &server), NETIPC_OK);
+    assert_int_equal(netipc_server_add(server, &service), NETIPC_INVALID_ARGUMENT);
+
+    /* Nor is what is reserved. */
+    publishes.checksum = service.checksum = by_hand.checksum = 0;
+    publishes.reserved = service.reserved = by_hand.reserved = 1;
+    assert_int_equal(netipc_publisher_open(&publishes, &publisher), NETIPC_INVALID_ARGUMENT);
+    assert_int_equal(netipc_server_add(server, &service), NETIPC_INVALID_ARGUMENT);
     assert_int_equal(netipc_listener_open(&by_hand, &listener), NETIPC_INVALID_ARGUMENT);
 }
 

@@ -90,7 +90,7 @@ static void numbers_outside_their_range_are_refused(void **state)
     subscriber_with(placement, placement, NETIPC_OK);
     subscriber_with(placement, NETIPC_PLACE_NUMA_NODE, NETIPC_INVALID_ARGUMENT);
     subscriber_with(placement, 16, NETIPC_INVALID_ARGUMENT);
-    subscriber_with(reserved, 1, NETIPC_INVALID_ARGUMENT);
+    subscriber_with(checksum, 8, NETIPC_INVALID_ARGUMENT);
 }
 
 static void names_that_cannot_be_a_service_are_refused(void **state)
