@@ -74,7 +74,7 @@ static netipc_status call_once(const struct scene *scene, bool flip, unsigned ch
     static struct relay relay;
     netipc_server *server = serve(scene);
     if (flip) {
-        relay_open(&relay, scene, NETIPC_CHECKSUM_NONE);
+        relay_open(&relay, scene, NETIPC_CHECKSUM_IEEE);
         relay_flip(&relay, (struct relay_flip){RELAY_TO_CLIENT, 0, 34, 1});
     }
     netipc_client *client = open_client(scene->run_dir, flip ? RELAY_SERVICE : SCENE_SERVICE);
@@ -82,8 +82,10 @@ static netipc_status call_once(const struct scene *scene, bool flip, unsigned ch
     netipc_status status = call(client, first, length, timeout_ns);
     strcpy(detail, netipc_status_detail());
     netipc_client_close(client);
-    if (flip)
+    if (flip) {
+        assert_true(relay_told(&relay, detail));
         relay_close(&relay);
+    }
     netipc_server_close(server);
     return status;
 }

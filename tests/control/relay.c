@@ -62,7 +62,11 @@ static void treat(struct passage *passage, enum relay_direction direction, unsig
     look(passage, packet, length);
     if (atomic_load(&relay->armed) && relay->flip.direction == direction && relay->flip.packet == index - 1) {
         long byte = relay->flip.byte < 0 ? (long)length + relay->flip.byte : relay->flip.byte;
+        uint32_t checksum;
         packet[byte] ^= (unsigned char)(1u << relay->flip.bit);
+        memcpy(&checksum, packet + length - sizeof checksum, sizeof checksum);
+        relay->expected = checksum;
+        relay->actual = reference_checksum(relay->kind, packet, length - sizeof checksum);
         atomic_store(&relay->armed, false);
         relay->flipped++;
     }
@@ -146,6 +150,13 @@ void relay_close(struct relay *relay)
     unlink(address.sun_path);
     close(relay->listener);
     close(relay->bell);
+}
+
+bool relay_told(const struct relay *relay, const char *text)
+{
+    char numbers[64];
+    snprintf(numbers, sizeof numbers, "expected %08x, actual %08x", relay->expected, relay->actual);
+    return strstr(text, numbers) != NULL;
 }
 
 void relay_flip(struct relay *relay, struct relay_flip flip)

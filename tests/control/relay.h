@@ -26,8 +26,9 @@ struct relay_flip {
 
 struct relay {
     const struct scene *scene;
-    uint32_t kind; /* NETIPC_CHECKSUM_… that each packet has to have behind it; set before somebody connects */
+    uint32_t kind; /* NETIPC_CHECKSUM_… that each packet has to have behind it */
     atomic_uint passed[2], wrong, flipped;
+    atomic_uint expected, actual; /* what there is to be said of the packet that has been spoilt */
     /* private */
     struct relay_flip flip;
     atomic_bool armed;
@@ -40,6 +41,9 @@ void relay_close(struct relay *relay);
 
 /* Once, from now on. */
 void relay_flip(struct relay *relay, struct relay_flip flip);
+
+/* Whether text says what came, and what it should have been, of the packet that has been spoilt. */
+bool relay_told(const struct relay *relay, const char *text);
 
 /* Bit by bit, from its definition. */
 uint32_t reference_checksum(uint32_t kind, const void *bytes, size_t length);
