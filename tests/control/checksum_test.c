@@ -29,6 +29,22 @@ static netipc_status echo(void *context, const netipc_request *request, netipc_a
     return netipc_answer_write(answer, request->payload, request->length);
 }
 
+/* What the server's log says of the mismatch that it has seen last. */
+static atomic_uint logged_expected, logged_actual;
+
+static void take_event(void *context, netipc_log_level level, const char *event, const netipc_log_field *fields,
+                       size_t count)
+{
+    (void)context;
+    if (strcmp(event, "checksum-mismatch") != 0 || level != NETIPC_LOG_WARNING)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].name, "expected") == 0)
+            logged_expected = (unsigned)fields[i].number;
+        else if (strcmp(fields[i].name, "actual") == 0)
+            logged_actual = (unsigned)fields[i].number;
+}
+
 static void serve(const struct scene *scene, uint32_t checksum)
 {
     netipc_server_config config;
@@ -36,6 +52,7 @@ static void serve(const struct scene *scene, uint32_t checksum)
     netipc_server_config_init(&config);
     netipc_service_config_init(&service);
     config.run_dir = scene->run_dir;
+    config.log = take_event;
     service.service = SCENE_SERVICE;
     service.token = SCENE_TOKEN;
     service.method = METHOD;
@@ -307,6 +324,8 @@ static void a_wrong_bit_of_a_request_ends_the_session_and_the_next_one_is_served
         assert_int_equal(client_info().sessions, 2);
         assert_int_equal(service_info().checksum_mismatches, i + 1);
         assert_int_equal(service_info().broken, 0);
+        assert_int_equal(logged_expected, relay.expected);
+        assert_int_equal(logged_actual, relay.actual);
     }
     assert_int_equal(service_info().requests, sizeof places / sizeof *places); /* no handler saw one of the others */
     relay_close(&relay);
