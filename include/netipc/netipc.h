@@ -11,12 +11,14 @@
  */
 
 #include <netipc/batch.h>
+#include <netipc/cgroups_lookup.h>
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/checksum.h>
 #include <netipc/client.h>
 #include <netipc/increment.h>
 #include <netipc/index.h>
 #include <netipc/log.h>
+#include <netipc/lookup.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
 #include <netipc/publisher.h>
