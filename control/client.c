@@ -7,6 +7,7 @@
 #include "control/cancel.h"
 #include "control/client_state.h"
 #include "control/endpoint.h"
+#include "control/long_call.h"
 #include "control/range.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
@@ -351,6 +352,16 @@ int netipc_client_ready(const netipc_client *client)
 
 /* --- calls --- */
 
+uint64_t netipc_client_deadline(const netipc_client *client, uint64_t timeout_ns)
+{
+    return netipc_add_saturating(netipc_os_monotonic_ns(), timeout_ns != 0 ? timeout_ns : client->call_timeout_ns);
+}
+
+netipc_status netipc_client_connect_again(netipc_client *client, uint64_t deadline_ns)
+{
+    return in_session(client) ? NETIPC_OK : connect_once(client, deadline_ns);
+}
+
 static netipc_status check_request(const netipc_client_request *request)
 {
     if (request == NULL || request->size < sizeof *request)
@@ -440,7 +451,7 @@ netipc_status netipc_client_call(netipc_client *client, netipc_client_request *r
         return netipc_fail(NETIPC_NOT_READY, "there is no session with a server of %s: refresh", client->service);
     client->timeout_ns = request->timeout_ns != 0 ? request->timeout_ns : client->call_timeout_ns;
     netipc_count(&client->info.calls, 1);
-    status = call(client, request, netipc_add_saturating(netipc_os_monotonic_ns(), client->timeout_ns));
+    status = call(client, request, netipc_client_deadline(client, client->timeout_ns));
     netipc_count(status == NETIPC_OK ? &client->info.answers : &client->info.failures, 1);
     if (status != NETIPC_OK)
         note_failure(client, status);

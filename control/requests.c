@@ -243,6 +243,8 @@ static void start_call(struct netipc_peer_session *session, const struct netipc_
     call->request.session = session->number;
     call->request.peer_pid = session->peer.pid;
     call->request.peer_uid = session->peer.uid;
+    call->request.max_answer = session->max_response_payload;
+    call->request.max_answer_ever = service->limits.max_response_payload;
     if (workers > 0)
         hand_to_workers(session, call);
     else

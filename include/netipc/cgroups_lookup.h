@@ -80,11 +80,11 @@ typedef struct netipc_cgroups_lookup_result netipc_cgroups_lookup_result;
  * is too long for a request, or whose answer for client's max_response_payload, is NETIPC_CGROUP_OVERSIZED. client is
  * used as by netipc_client_call(): one thread at a time, and netipc_client_abort() ends the whole call.
  *
- * timeout_ns is for the whole call, reconnecting included; 0: the client's call_timeout_ns for each request. All parts
- * must tell of one generation: NETIPC_OVERRUN when the server went on to another one between two of them; call again.
- * NETIPC_PROTOCOL: the answer is not one to this request (other paths, none of them answered), and NETIPC_CORRUPT: it
- * is no such payload at all; both leave the session as it was. NETIPC_INVALID_ARGUMENT, NETIPC_NO_MEMORY, and all that
- * netipc_client_call() gives. *result is NULL but with NETIPC_OK; what was found before a failure is lost.
+ * timeout_ns is for the whole call, reconnecting included; 0: the client's call_timeout_ns. All parts must tell of one
+ * generation: NETIPC_OVERRUN when the server went on to another one between two of them; call again. NETIPC_PROTOCOL:
+ * the answer is none to this request (other paths, or none of them answered). NETIPC_INVALID_ARGUMENT,
+ * NETIPC_NO_MEMORY, and all that netipc_client_call() gives. *result is NULL but with NETIPC_OK; what was found before
+ * a failure is lost.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_cgroups_lookup_call(netipc_client *client, const char *const *paths,
                                                                      uint32_t count, uint64_t timeout_ns,

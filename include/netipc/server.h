@@ -86,6 +86,8 @@ typedef struct netipc_request {
     uint32_t peer_uid;
     const void *payload; /* aligned to 8 */
     size_t length;
+    uint32_t max_answer;      /* bytes of an answer that this session agreed on; the items of a batch share them */
+    uint32_t max_answer_ever; /* … that a session of this service can agree on: what needs more has no answer */
 } netipc_request;
 
 /* Where a handler puts its answer. */
