@@ -233,6 +233,16 @@ void golden_snapshot_to_host(golden_bytes *payload)
     snapshot_to_host(payload->data, payload->length);
 }
 
+void golden_lookup_request_to_host(golden_bytes *payload)
+{
+    lookup_request_to_host(payload->data, payload->length);
+}
+
+void golden_lookup_answer_to_host(golden_bytes *payload)
+{
+    lookup_answer_to_host(payload->data, payload->length);
+}
+
 void golden_numbers_to_host(golden_bytes *payload, size_t count)
 {
     numbers_to_host(payload->data, payload->length, count);

@@ -8,6 +8,9 @@
 enum {
     ENVELOPE_LENGTH = 32,
     SNAPSHOT_HEADER_LENGTH = 24,
+    LOOKUP_HEADER_LENGTH = 16,
+    LOOKUP_ITEM_LENGTH = 28,
+    LABEL_LENGTH = 16,
     ENTRY_LENGTH = 8,
     CONTINUATION_MAGIC = 0x4e43484b,
     CONTROL = 3,
@@ -24,6 +27,10 @@ static const char snapshot_fields[] = "224448";
 static const char entry_fields[] = "44";
 static const char number_fields[] = "8";
 static const char item_fields[] = "224444444";
+static const char lookup_request_fields[] = "22444";
+static const char lookup_answer_fields[] = "2248";
+static const char lookup_item_fields[] = "2222444422";
+static const char label_fields[] = "4444";
 
 static void fields_to_host(unsigned char *bytes, size_t length, const char *widths)
 {
@@ -78,6 +85,46 @@ void snapshot_to_host(unsigned char *payload, size_t length)
         unsigned char *entry = entries + i * ENTRY_LENGTH;
         fields_to_host(entry, ENTRY_LENGTH, entry_fields);
         fields_to_host(items + u32_at(entry, 0), u32_at(entry, 4), item_fields);
+    }
+}
+
+/* Behind a header of a lookup; *items gets the packed area. */
+static size_t lookup_entries_to_host(unsigned char *payload, unsigned char **entries, unsigned char **items)
+{
+    size_t count = u32_at(payload, 4);
+    *entries = payload + LOOKUP_HEADER_LENGTH;
+    *items = *entries + count * ENTRY_LENGTH;
+    for (size_t i = 0; i < count; i++)
+        fields_to_host(*entries + i * ENTRY_LENGTH, ENTRY_LENGTH, entry_fields);
+    return count;
+}
+
+void lookup_request_to_host(unsigned char *payload, size_t length)
+{
+    unsigned char *entries, *items;
+    fields_to_host(payload, length, lookup_request_fields);
+    lookup_entries_to_host(payload, &entries, &items);
+}
+
+/* In a captured answer a name follows its path, and the labels the name. */
+static void labels_to_host(unsigned char *item)
+{
+    size_t end = (size_t)u32_at(item, 16) + u32_at(item, 20) + 1, table = (end + 7) & ~(size_t)7;
+    uint16_t count;
+    memcpy(&count, item + 24, sizeof count);
+    for (size_t i = 0; i < count; i++)
+        fields_to_host(item + table + i * LABEL_LENGTH, LABEL_LENGTH, label_fields);
+}
+
+void lookup_answer_to_host(unsigned char *payload, size_t length)
+{
+    unsigned char *entries, *items;
+    fields_to_host(payload, length, lookup_answer_fields);
+    size_t count = lookup_entries_to_host(payload, &entries, &items);
+    for (size_t i = 0; i < count; i++) {
+        unsigned char *item = items + u32_at(entries + i * ENTRY_LENGTH, 0);
+        fields_to_host(item, LOOKUP_ITEM_LENGTH, lookup_item_fields);
+        labels_to_host(item);
     }
 }
 
