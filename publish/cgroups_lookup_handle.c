@@ -19,7 +19,8 @@ static netipc_status find_all(const netipc_cgroups_lookup_service *service, void
             status = service->find(service->context, asked, path, path_length, &found);
         if (status != NETIPC_OK)
             return status;
-        if (found.status > NETIPC_CGROUP_UNKNOWN_FOR_GOOD)
+        /* Whether there is room is not for a service to say. */
+        if (found.status == NETIPC_CGROUP_EXCEEDED)
             return netipc_fail(NETIPC_INVALID_ARGUMENT, "a service says status %" PRIu32 " of a path", found.status);
         status = netipc_cgroups_lookup_builder_add(builder, &found);
         if (status != NETIPC_OK)

@@ -246,6 +246,41 @@ static void every_captured_session_is_had_byte_for_byte(void **state)
     assert_int_equal(calls, 17);
 }
 
+static void the_captured_lookup_is_called_by_its_paths(void **state)
+{
+    static const char *const paths[] = {"/known", "/retry", "/permanent", "/oversized", "/known2"};
+    const golden_session *session =
+        golden_session_named(golden, "cgroups-lookup: known, unknown, labels, joined answers");
+    struct play play;
+    netipc_cgroups_lookup_result *result;
+    netipc_cgroup_lookup_view item;
+    assert_non_null(session);
+    replay = (struct replay){.session = session};
+    play_open(&play, *state, 1);
+    play_begin(&play, play_session, NULL);
+    netipc_client *client = client_as_captured(*state, session);
+    expect_status(netipc_client_refresh(client), NETIPC_OK);
+    expect_status(netipc_cgroups_lookup_call(client, paths, 5, 0, &result), NETIPC_OK);
+    assert_int_equal(netipc_cgroups_lookup_result_generation(result), 17);
+    assert_int_equal(netipc_cgroups_lookup_result_count(result), 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        static const uint32_t statuses[] = {NETIPC_CGROUP_KNOWN, NETIPC_CGROUP_UNKNOWN_NOW,
+                                            NETIPC_CGROUP_UNKNOWN_FOR_GOOD, NETIPC_CGROUP_OVERSIZED,
+                                            NETIPC_CGROUP_KNOWN};
+        assert_int_equal(netipc_cgroups_lookup_result_item(result, i, &item), NETIPC_OK);
+        assert_int_equal(item.status, statuses[i]);
+        assert_string_equal(item.path, paths[i]);
+    }
+    assert_string_equal(item.name, "pod-b");
+    assert_int_equal(netipc_cgroups_lookup_result_item(result, 5, &item), NETIPC_INVALID_ARGUMENT);
+    netipc_cgroups_lookup_result_free(result);
+    netipc_client_close(client);
+    play_end(&play);
+    play_close(&play);
+    assert_string_equal(replay.difference, "");
+    assert_int_equal(replay.at, session->step_count);
+}
+
 /* What no client of ours sends: what the captured server says to it, all the same. */
 
 static const golden_session *refusal;
@@ -328,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_captured_session_is_had_byte_for_byte, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(the_captured_lookup_is_called_by_its_paths, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(every_captured_refusal_has_its_status, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(what_was_captured_above_the_limits_is_not_sent, scene_open, scene_close),
     };

@@ -60,6 +60,40 @@ static netipc_status answer_as_captured(void *context, const netipc_request *req
     return netipc_answer_write(answer, captured->answer, captured->answer_length);
 }
 
+static netipc_status begin_captured_lookup(void *context, const netipc_request *request, uint64_t *generation,
+                                           void **asked)
+{
+    (void)context;
+    (void)request;
+    (void)asked;
+    *generation = 17;
+    return NETIPC_OK;
+}
+
+static netipc_status find_captured(void *context, void *asked, const char *path, uint32_t path_length,
+                                   netipc_cgroup_lookup_answer *answer)
+{
+    static const netipc_label labels[] = {{"role", "db"}};
+    static const struct {
+        const char *path;
+        netipc_cgroup_lookup_answer answer;
+    } known[] = {
+        {"/known", {.orchestrator = NETIPC_ORCHESTRATOR_K8S, .name = "pod-a", .labels = labels, .label_count = 1}},
+        {"/permanent", {.status = NETIPC_CGROUP_UNKNOWN_FOR_GOOD}},
+        {"/oversized", {.status = NETIPC_CGROUP_OVERSIZED}},
+        {"/known2", {.orchestrator = NETIPC_ORCHESTRATOR_DOCKER, .name = "pod-b"}},
+    };
+    (void)context;
+    (void)asked;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i].path) == path_length && strcmp(known[i].path, path) == 0)
+            *answer = known[i].answer;
+    return NETIPC_OK; /* "/retry" is unknown now, as everything is that nothing is said of */
+}
+
+static netipc_cgroups_lookup_service captured_lookup = {
+    .size = sizeof captured_lookup, .begin = begin_captured_lookup, .find = find_captured};
+
 static bool begins_with(const golden_session *session, const char *what)
 {
     return strncmp(session->name, what, strlen(what)) == 0;
@@ -75,7 +109,8 @@ static netipc_service_config service_of(const golden_session *session, struct an
         memcpy(&config.token, session->steps[0].packet.data + ENVELOPE + 32, sizeof config.token);
     } else if (begins_with(session, "cgroups-lookup:")) {
         config.method = NETIPC_METHOD_CGROUPS_LOOKUP;
-        *captured = answered_in(session->name);
+        config.handler = netipc_cgroups_lookup_handle;
+        config.context = &captured_lookup;
     } else if (begins_with(session, "apps-lookup:")) {
         config.method = NETIPC_METHOD_APPS_LOOKUP;
         *captured = answered_in(session->name);
