@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/codec/lookups.h"
 #include "tests/codec/snapshots.h"
 
 #include <netipc/increment.h>
@@ -211,6 +212,107 @@ static void the_methods_to_try_out_allocate_nothing_but_copies(void **state)
     armed = false;
 }
 
+/* --- lookups --- */
+
+enum { PATHS = 200 };
+
+/* A path, and what is answered to it. */
+static netipc_cgroup_lookup_answer lookup_answer(uint32_t i, char *path, size_t path_room)
+{
+    static const netipc_label labels[] = {{"first label", "value"}, {"second", ""}};
+    snprintf(path, path_room, "/path/%.*s%u", (int)(i % 24), "pppppppppppppppppppppppp", i);
+    return (netipc_cgroup_lookup_answer){.name = "a name", .labels = labels, .label_count = i % 3};
+}
+
+/* Builds the same request and answer with one failing allocation; the number of failures that were seen. */
+static int look_up_with_failure(struct payload *asked, struct payload *answered)
+{
+    netipc_cgroups_lookup_request_builder *request;
+    netipc_cgroups_lookup_builder *builder;
+    netipc_cgroups_lookup_request_view view;
+    char path[64];
+    int failures = 0;
+    while (netipc_cgroups_lookup_request_builder_new(&request) != NETIPC_OK)
+        failures++;
+    for (uint32_t i = 0; i < PATHS; i++) {
+        lookup_answer(i, path, sizeof path);
+        size_t length = netipc_cgroups_lookup_request_builder_length(request);
+        if (netipc_cgroups_lookup_request_builder_add(request, path, UINT32_MAX) == NETIPC_OK)
+            continue;
+        failures++;
+        assert_int_equal(netipc_cgroups_lookup_request_builder_length(request), length);
+        assert_int_equal(netipc_cgroups_lookup_request_builder_add(request, path, UINT32_MAX), NETIPC_OK);
+    }
+    assert_int_equal(netipc_cgroups_lookup_request_builder_write(request, asked->bytes, PAYLOAD_MOST, &asked->length),
+                     NETIPC_OK);
+    netipc_cgroups_lookup_request_builder_free(request);
+    assert_int_equal(netipc_cgroups_lookup_request_decode(asked->bytes, asked->length, &view), NETIPC_OK);
+    while (netipc_cgroups_lookup_builder_new(&builder) != NETIPC_OK)
+        failures++;
+    assert_int_equal(netipc_cgroups_lookup_builder_begin(builder, &view, 1, PAYLOAD_MOST, PAYLOAD_MOST), NETIPC_OK);
+    for (uint32_t i = 0; i < PATHS; i++) {
+        const netipc_cgroup_lookup_answer answer = lookup_answer(i, path, sizeof path);
+        size_t length = netipc_cgroups_lookup_builder_length(builder);
+        netipc_status status = netipc_cgroups_lookup_builder_add(builder, &answer);
+        if (status == NETIPC_OK)
+            continue;
+        assert_int_equal(status, NETIPC_NO_MEMORY);
+        failures++;
+        assert_int_equal(netipc_cgroups_lookup_builder_open_count(builder), PATHS - i);
+        assert_int_equal(netipc_cgroups_lookup_builder_length(builder), length);
+        assert_int_equal(netipc_cgroups_lookup_builder_add(builder, &answer), NETIPC_OK);
+    }
+    assert_int_equal(netipc_cgroups_lookup_builder_write(builder, answered->bytes, PAYLOAD_MOST, &answered->length),
+                     NETIPC_OK);
+    netipc_cgroups_lookup_builder_free(builder);
+    return failures;
+}
+
+static void a_failed_allocation_leaves_the_builders_of_lookups_as_they_were(void **state)
+{
+    (void)state;
+    static struct payload asked_before, before, asked, answered;
+    arm(-1);
+    assert_int_equal(look_up_with_failure(&asked_before, &before), 0);
+    long allocations = calls;
+    assert_int_equal(live, 0);
+    assert_true(allocations >= 10); /* both builders, and each of their parts more than once */
+    for (long call = 0; call < allocations; call++) {
+        arm(call);
+        assert_int_equal(look_up_with_failure(&asked, &answered), 1);
+        assert_int_equal(live, 0);
+        assert_same(&asked_before, &asked);
+        assert_same(&before, &answered);
+    }
+    armed = false;
+}
+
+static void reading_lookups_allocates_nothing_but_copies(void **state)
+{
+    (void)state;
+    static struct payload asked, answered;
+    netipc_cgroups_lookup_request_view request;
+    netipc_cgroups_lookup_view view;
+    netipc_cgroup_lookup_view item;
+    netipc_cgroup_lookup_copy *copy = (void *)&asked;
+    armed = false;
+    look_up_with_failure(&asked, &answered);
+    arm(0);
+    assert_int_equal(netipc_cgroups_lookup_request_decode(asked.bytes, asked.length, &request), NETIPC_OK);
+    read_whole_request(&request);
+    assert_int_equal(netipc_cgroups_lookup_decode(answered.bytes, answered.length, &view), NETIPC_OK);
+    read_whole_answer(&view);
+    assert_int_equal(netipc_cgroups_lookup_item(&view, 2, &item), NETIPC_OK);
+    assert_int_equal(calls, 0);
+    assert_int_equal(netipc_cgroup_lookup_copy_of(&item, &copy), NETIPC_NO_MEMORY);
+    assert_null(copy);
+    assert_int_equal(netipc_cgroup_lookup_copy_of(&item, &copy), NETIPC_OK);
+    assert_int_equal(calls, 2);
+    free(copy);
+    assert_int_equal(live, 0);
+    armed = false;
+}
+
 static void a_builder_that_never_was_can_be_freed(void **state)
 {
     (void)state;
@@ -223,6 +325,8 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_leaves_the_builder_as_it_was_and_leaks_nothing),
         cmocka_unit_test(growth_takes_few_allocations_and_a_second_snapshot_none),
         cmocka_unit_test(decoding_and_reading_allocate_nothing),
+        cmocka_unit_test(a_failed_allocation_leaves_the_builders_of_lookups_as_they_were),
+        cmocka_unit_test(reading_lookups_allocates_nothing_but_copies),
         cmocka_unit_test(the_methods_to_try_out_allocate_nothing_but_copies),
         cmocka_unit_test(a_builder_that_never_was_can_be_freed),
     };
