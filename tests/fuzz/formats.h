@@ -6,7 +6,7 @@
  * The inputs of the targets: numbers are in host byte order, u8 where nothing else is said, and every byte means
  * something, so that all inputs run. Numbers that choose are taken modulo what there is to choose from.
  *
- * snapshot_view    the payload itself; methods_view likewise.
+ * snapshot_view    the payload itself; methods_view and lookup_view likewise.
  *
  * index            u16 length of the payload, payload, flags; if built: count, that many writes (u16 at, u64 word, of
  * which u32 is written); else u16 length of the index, index. Then keys until the end. key          u64 hash, of which

@@ -21,5 +21,6 @@ void save(const char *target, const char *name);
 void index_seeds(void);
 void method_seeds(void);
 void request_seeds(void);
+void lookup_seeds(void);
 
 #endif

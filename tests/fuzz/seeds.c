@@ -838,5 +838,6 @@ int main(int argc, char **argv)
     index_seeds();
     method_seeds();
     request_seeds();
+    lookup_seeds();
     return 0;
 }
