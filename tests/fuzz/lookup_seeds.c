@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seeds of lookup_view: all captured payloads of cgroups-lookup, and some that are built. */
-
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seed_file.h"
 #include "tests/golden/golden.h"
