@@ -4,22 +4,15 @@
 
 #include "publish/codec/cgroups_lookup_wire.h"
 #include "publish/lookup_parts.h"
-#include "shm/checked.h"
 #include "shm/detail.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The bytes of items that are final, out of one answer. */
-struct kept {
-    struct kept *next;
-    unsigned char bytes[];
-};
-
 struct netipc_cgroups_lookup_result {
     uint64_t generation;
     uint32_t count;
-    struct kept *kept;
+    struct netipc_lookup_kept *kept;
     netipc_cgroup_lookup_view items[];
 };
 
@@ -72,19 +65,6 @@ static netipc_status ask(void *context, uint32_t first, const struct netipc_look
 
 /* --- answers --- */
 
-static netipc_status keep(netipc_cgroups_lookup_result *result, const void *bytes, size_t length,
-                          const unsigned char **copy)
-{
-    struct kept *kept = malloc(sizeof *kept + length);
-    if (kept == NULL)
-        return netipc_fail(NETIPC_NO_MEMORY, "no memory for %zu bytes of answers", length);
-    memcpy(kept->bytes, bytes, length);
-    kept->next = result->kept;
-    result->kept = kept;
-    *copy = kept->bytes;
-    return NETIPC_OK;
-}
-
 /* The item must be for this path; final: it need not be asked for again. */
 static netipc_status check_item(const netipc_cgroup_lookup_view *item, const char *path, bool *final)
 {
@@ -134,7 +114,7 @@ static netipc_status take(void *context, uint32_t first, uint32_t keys, const vo
     *generation = view.generation;
     netipc_status status = check_items(call, first, &view, answered, &end);
     if (status == NETIPC_OK && *answered > 0)
-        status = keep(call->result, view.items, (size_t)(end - view.items), &copy);
+        status = netipc_lookup_keep(&call->result->kept, view.items, (size_t)(end - view.items), &copy);
     if (status != NETIPC_OK)
         return status;
     for (netipc_cgroup_lookup_view *item = call->result->items + first, *last = item + *answered; item < last; item++) {
@@ -150,7 +130,7 @@ static netipc_status give_up(void *context, uint32_t index)
     struct call *call = context;
     const size_t length = strlen(call->paths[index]);
     const unsigned char *copy = NULL;
-    netipc_status status = keep(call->result, call->paths[index], length + 1, &copy);
+    netipc_status status = netipc_lookup_keep(&call->result->kept, call->paths[index], length + 1, &copy);
     if (status == NETIPC_OK)
         call->result->items[index] = (netipc_cgroup_lookup_view){
             .status = NETIPC_CGROUP_OVERSIZED,
@@ -179,20 +159,6 @@ static netipc_status check_paths(const char *const *paths, uint32_t count)
     return NETIPC_OK;
 }
 
-static netipc_status new_result(uint32_t count, netipc_cgroups_lookup_result **result)
-{
-    uint64_t length;
-    size_t size;
-    *result = NULL;
-    if (!netipc_multiply_overflows(count, sizeof *(*result)->items, &length) &&
-        !netipc_add_overflows(length, sizeof **result, &length) && netipc_to_size(length, &size))
-        *result = calloc(1, size);
-    if (*result == NULL)
-        return netipc_fail(NETIPC_NO_MEMORY, "no memory for the answers to %" PRIu32 " paths", count);
-    (*result)->count = count;
-    return NETIPC_OK;
-}
-
 netipc_status netipc_cgroups_lookup_call(netipc_client *client, const char *const *paths, uint32_t count,
                                          uint64_t timeout_ns, netipc_cgroups_lookup_result **result)
 {
@@ -200,6 +166,7 @@ netipc_status netipc_cgroups_lookup_call(netipc_client *client, const char *cons
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the result given");
     *result = NULL;
     struct call call = {.paths = paths, .count = count};
+    void *made = NULL;
     const struct netipc_lookup lookup = {.method = NETIPC_METHOD_CGROUPS_LOOKUP,
                                          .count = count,
                                          .context = &call,
@@ -210,7 +177,10 @@ netipc_status netipc_cgroups_lookup_call(netipc_client *client, const char *cons
     if (status == NETIPC_OK)
         status = netipc_cgroups_lookup_request_builder_new(&call.builder);
     if (status == NETIPC_OK)
-        status = new_result(count, &call.result);
+        status = netipc_lookup_new_result(sizeof *call.result, count, sizeof *call.result->items, &made);
+    call.result = made;
+    if (status == NETIPC_OK)
+        call.result->count = count;
     if (status == NETIPC_OK)
         status = netipc_lookup_run(&lookup, client, timeout_ns, &call.result->generation);
     netipc_cgroups_lookup_request_builder_free(call.builder);
@@ -247,9 +217,6 @@ void netipc_cgroups_lookup_result_free(netipc_cgroups_lookup_result *result)
 {
     if (result == NULL)
         return;
-    for (struct kept *kept = result->kept, *next; kept != NULL; kept = next) {
-        next = kept->next;
-        free(kept);
-    }
+    netipc_lookup_forget(result->kept);
     free(result);
 }

@@ -2,10 +2,13 @@
 #include "publish/lookup_parts.h"
 
 #include "control/long_call.h"
+#include "shm/checked.h"
 #include "shm/detail.h"
 #include "shm/os.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* How far a call has come. */
 struct progress {
@@ -121,4 +124,39 @@ netipc_status netipc_lookup_run(const struct netipc_lookup *lookup, netipc_clien
         status = one_part(&progress);
     *generation = progress.generation;
     return status;
+}
+
+/* --- what is kept of answers --- */
+
+netipc_status netipc_lookup_keep(struct netipc_lookup_kept **kept, const void *bytes, size_t length,
+                                 const unsigned char **copy)
+{
+    struct netipc_lookup_kept *made = malloc(sizeof *made + length);
+    if (made == NULL)
+        return netipc_fail(NETIPC_NO_MEMORY, "no memory for %zu bytes of answers", length);
+    memcpy(made->bytes, bytes, length);
+    made->next = *kept;
+    *kept = made;
+    *copy = made->bytes;
+    return NETIPC_OK;
+}
+
+void netipc_lookup_forget(struct netipc_lookup_kept *kept)
+{
+    for (struct netipc_lookup_kept *next; kept != NULL; kept = next) {
+        next = kept->next;
+        free(kept);
+    }
+}
+
+netipc_status netipc_lookup_new_result(size_t size, uint32_t count, size_t item, void **result)
+{
+    uint64_t length;
+    size_t whole;
+    *result = NULL;
+    if (!netipc_multiply_overflows(count, item, &length) && !netipc_add_overflows(length, size, &length) &&
+        netipc_to_size(length, &whole))
+        *result = calloc(1, whole);
+    return *result != NULL ? NETIPC_OK
+                           : netipc_fail(NETIPC_NO_MEMORY, "no memory for the answers to %" PRIu32 " keys", count);
 }

@@ -52,4 +52,19 @@ struct netipc_lookup {
 netipc_status netipc_lookup_run(const struct netipc_lookup *lookup, netipc_client *client, uint64_t timeout_ns,
                                 uint64_t *generation);
 
+/* --- what is kept of answers, for as long as a result lives --- */
+
+struct netipc_lookup_kept {
+    struct netipc_lookup_kept *next;
+    unsigned char bytes[];
+};
+
+/* A copy of length bytes, at the head of *kept. NETIPC_OK; NETIPC_NO_MEMORY. */
+netipc_status netipc_lookup_keep(struct netipc_lookup_kept **kept, const void *bytes, size_t length,
+                                 const unsigned char **copy);
+void netipc_lookup_forget(struct netipc_lookup_kept *kept);
+
+/* Zeroed memory for a result of size bytes and count items of item bytes. NETIPC_OK; NETIPC_NO_MEMORY. */
+netipc_status netipc_lookup_new_result(size_t size, uint32_t count, size_t item, void **result);
+
 #endif

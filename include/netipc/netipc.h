@@ -10,6 +10,7 @@
  * subscriber.h. Rules for the whole API: docs/lifecycle.md; results: status.h and docs/status.md.
  */
 
+#include <netipc/apps_lookup.h>
 #include <netipc/batch.h>
 #include <netipc/cgroups_lookup.h>
 #include <netipc/cgroups_snapshot.h>

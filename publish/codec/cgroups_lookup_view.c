@@ -44,7 +44,7 @@ static netipc_status read_item(const struct netipc_directory *directory, uint32_
         return status;
     const struct netipc_wire_string strings[] = {header->path, header->name};
     size_t end;
-    status = netipc_strings_check(item, sizeof *header, names, strings, &end);
+    status = netipc_strings_check(item, sizeof *header, 2, names, strings, &end);
     return status == NETIPC_OK ? netipc_labels_check(item, end, header->label_count, labels) : status;
 }
 

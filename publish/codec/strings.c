@@ -35,21 +35,39 @@ static netipc_status check_gap(const struct netipc_wire_item *item, size_t from,
     return NETIPC_OK;
 }
 
-netipc_status netipc_strings_check(const struct netipc_wire_item *item, size_t header_length, const char *const what[2],
-                                   const struct netipc_wire_string strings[2], size_t *end)
+/* order gets the strings' indices by where they begin. */
+static void sort(size_t count, const struct netipc_wire_string strings[], size_t order[])
 {
-    netipc_status status = netipc_string_check(item, header_length, what[0], strings[0]);
-    if (status == NETIPC_OK)
-        status = netipc_string_check(item, header_length, what[1], strings[1]);
-    if (status != NETIPC_OK)
-        return status;
-    bool in_order = strings[0].offset < strings[1].offset;
-    const struct netipc_wire_string first = strings[in_order ? 0 : 1], second = strings[in_order ? 1 : 0];
-    if (second.offset < netipc_string_end(first))
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": its %s and %s overlap", item->index, what[0], what[1]);
-    *end = netipc_string_end(second);
-    status = check_gap(item, header_length, first.offset);
-    return status == NETIPC_OK ? check_gap(item, netipc_string_end(first), second.offset) : status;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
+        for (; at > 0 && strings[order[at - 1]].offset > strings[i].offset; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+}
+
+netipc_status netipc_strings_check(const struct netipc_wire_item *item, size_t header_length, size_t count,
+                                   const char *const what[], const struct netipc_wire_string strings[], size_t *end)
+{
+    size_t order[NETIPC_ITEM_STRINGS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        netipc_status status = netipc_string_check(item, header_length, what[i], strings[i]);
+        if (status != NETIPC_OK)
+            return status;
+    }
+    sort(count, strings, order);
+    *end = header_length;
+    for (size_t i = 0; i < count; i++) {
+        const struct netipc_wire_string string = strings[order[i]];
+        if (string.offset < *end)
+            return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": its %s and %s overlap", item->index,
+                               what[order[i - 1]], what[order[i]]);
+        netipc_status status = check_gap(item, *end, string.offset);
+        if (status != NETIPC_OK)
+            return status;
+        *end = netipc_string_end(string);
+    }
+    return NETIPC_OK;
 }
 
 netipc_status netipc_strings_check_end(const struct netipc_wire_item *item, size_t end)

@@ -22,10 +22,11 @@ static inline size_t netipc_string_end(struct netipc_wire_string string)
 netipc_status netipc_string_check(const struct netipc_wire_item *item, size_t first, const char *what,
                                   struct netipc_wire_string string);
 
-/* Two strings, in any order, behind a header of header_length bytes: *end gets what follows them. NETIPC_OK;
- * NETIPC_CORRUPT: also when they overlap, or what is between them is not zero. */
-netipc_status netipc_strings_check(const struct netipc_wire_item *item, size_t header_length, const char *const what[2],
-                                   const struct netipc_wire_string strings[2], size_t *end);
+/* count strings, 1 to NETIPC_ITEM_STRINGS_MAX, in any order, behind a header of header_length bytes: *end gets what
+ * follows them. NETIPC_OK; NETIPC_CORRUPT: also when they overlap, or what is between them is not zero. */
+#define NETIPC_ITEM_STRINGS_MAX 3u
+netipc_status netipc_strings_check(const struct netipc_wire_item *item, size_t header_length, size_t count,
+                                   const char *const what[], const struct netipc_wire_string strings[], size_t *end);
 
 /* What follows an item's last string, from end on, is zero. NETIPC_OK; NETIPC_CORRUPT. */
 netipc_status netipc_strings_check_end(const struct netipc_wire_item *item, size_t end);

@@ -281,6 +281,39 @@ static void the_captured_lookup_is_called_by_its_paths(void **state)
     assert_int_equal(replay.at, session->step_count);
 }
 
+static void the_captured_processes_are_asked_for_by_their_pids(void **state)
+{
+    static const uint32_t pids[] = {1001, 1002, 1003, 1004, 1005};
+    static const uint32_t statuses[] = {NETIPC_APP_KNOWN, NETIPC_APP_KNOWN, NETIPC_APP_UNKNOWN, NETIPC_APP_OVERSIZED,
+                                        NETIPC_APP_KNOWN};
+    const golden_session *session = golden_session_named(golden, "apps-lookup: known, unknown, cgroup states, labels");
+    struct play play;
+    netipc_apps_lookup_result *result;
+    netipc_app_lookup_view item;
+    assert_non_null(session);
+    replay = (struct replay){.session = session};
+    play_open(&play, *state, 1);
+    play_begin(&play, play_session, NULL);
+    netipc_client *client = client_as_captured(*state, session);
+    expect_status(netipc_client_refresh(client), NETIPC_OK);
+    expect_status(netipc_apps_lookup_call(client, pids, 5, 0, &result), NETIPC_OK);
+    assert_int_equal(netipc_apps_lookup_result_generation(result), 19);
+    assert_int_equal(netipc_apps_lookup_result_count(result), 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(netipc_apps_lookup_result_item(result, i, &item), NETIPC_OK);
+        assert_int_equal(item.pid, pids[i]);
+        assert_int_equal(item.status, statuses[i]);
+    }
+    assert_string_equal(item.comm, "retry");
+    assert_int_equal(item.cgroup_status, NETIPC_APP_CGROUP_UNKNOWN_NOW);
+    netipc_apps_lookup_result_free(result);
+    netipc_client_close(client);
+    play_end(&play);
+    play_close(&play);
+    assert_string_equal(replay.difference, "");
+    assert_int_equal(replay.at, session->step_count);
+}
+
 /* What no client of ours sends: what the captured server says to it, all the same. */
 
 static const golden_session *refusal;
@@ -364,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_captured_session_is_had_byte_for_byte, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(the_captured_lookup_is_called_by_its_paths, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(the_captured_processes_are_asked_for_by_their_pids, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(every_captured_refusal_has_its_status, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(what_was_captured_above_the_limits_is_not_sent, scene_open, scene_close),
     };

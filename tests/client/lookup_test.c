@@ -601,6 +601,138 @@ static void an_abort_ends_the_whole_call(void **state)
     play_close(&play);
 }
 
+/* --- processes --- */
+
+struct office {
+    uint64_t generation;
+    bool moves;
+    unsigned begun, ended;
+};
+
+static netipc_status begin_office(void *context, const netipc_request *request, uint64_t *generation, void **asked)
+{
+    struct office *office = context;
+    (void)request;
+    *generation = office->generation;
+    office->generation += office->moves;
+    office->begun++;
+    *asked = office;
+    return NETIPC_OK;
+}
+
+/* Every third is unknown; the others have a path of as many bytes as their pid says. */
+static netipc_status find_process(void *context, void *asked, uint32_t pid, netipc_app_lookup_answer *answer)
+{
+    assert_ptr_equal(context, asked);
+    assert_int_equal(answer->status, NETIPC_APP_UNKNOWN);
+    if (pid % 3 == 0)
+        return NETIPC_OK;
+    memset(name, 'p', pid);
+    name[pid] = '\0';
+    *answer = (netipc_app_lookup_answer){.uid = pid, .comm = "comm", .cgroup_path = name, .cgroup_name = "c"};
+    return NETIPC_OK;
+}
+
+static void end_office(void *context, void *asked)
+{
+    (void)asked;
+    ((struct office *)context)->ended++;
+}
+
+static netipc_server *open_office(struct office *office, netipc_apps_lookup_service *service, const struct scene *scene,
+                                  uint32_t first, uint32_t most)
+{
+    *service = (netipc_apps_lookup_service){
+        .size = sizeof *service, .context = office, .begin = begin_office, .find = find_process, .end = end_office};
+    netipc_service_config config = rpc_service_config(NETIPC_METHOD_APPS_LOOKUP, netipc_apps_lookup_handle, service);
+    config.response_payload = first;
+    config.max_response_payload = most;
+    return rpc_serve(scene, &config, 0);
+}
+
+static void processes_are_asked_for_in_parts_and_joined(void **state)
+{
+    enum { PIDS = 1000, MOST = 900 };
+    static struct office office;
+    static netipc_apps_lookup_service service;
+    static uint32_t pids[PIDS];
+    for (uint32_t request = 32; request <= 65536; request *= 45) {
+        office = (struct office){.generation = 4};
+        netipc_server *server = open_office(&office, &service, *state, 500, MOST);
+        netipc_client_config config = client_config(*state);
+        config.max_request_payload = request;
+        config.response_payload = 500;
+        netipc_client *client = open_ready_client(&config);
+        netipc_apps_lookup_result *result;
+        for (uint32_t i = 0; i < PIDS; i++)
+            pids[i] = i * 7 % PIDS + 1;
+        expect_status(netipc_apps_lookup_call(client, pids, PIDS, rpc_ns(20000), &result), NETIPC_OK);
+        for (uint32_t i = 0; i < PIDS; i++) {
+            netipc_app_lookup_view item;
+            assert_int_equal(netipc_apps_lookup_result_item(result, i, &item), NETIPC_OK);
+            assert_int_equal(item.pid, pids[i]);
+            bool fits = 16 + 8 + 63 + 5 + pids[i] <= MOST;
+            assert_int_equal(item.status, pids[i] % 3 == 0 ? NETIPC_APP_UNKNOWN
+                                          : fits           ? NETIPC_APP_KNOWN
+                                                           : NETIPC_APP_OVERSIZED);
+            assert_int_equal(item.cgroup_path_length, item.status == NETIPC_APP_KNOWN ? pids[i] : 0);
+            assert_int_equal(strlen(item.cgroup_path), item.cgroup_path_length);
+            assert_int_equal(item.uid, item.status == NETIPC_APP_KNOWN ? pids[i] : NETIPC_UID_UNSET);
+        }
+        assert_int_equal(netipc_apps_lookup_result_generation(result), 4);
+        netipc_apps_lookup_result_free(result);
+        netipc_client_close(client);
+        netipc_server_close(server);
+        assert_true(office.begun > 100);
+        assert_int_equal(office.begun, office.ended);
+    }
+}
+
+static void processes_of_two_generations_are_not_joined(void **state)
+{
+    static const uint32_t pids[] = {200, 200, 200};
+    static struct office office;
+    static netipc_apps_lookup_service service;
+    office = (struct office){.generation = 4, .moves = true};
+    netipc_server *server = open_office(&office, &service, *state, 500, 500);
+    netipc_client_config config = client_config(*state);
+    config.response_payload = 500;
+    netipc_client *client = open_ready_client(&config);
+    netipc_apps_lookup_result *result;
+    expect_status(netipc_apps_lookup_call(client, pids, 3, rpc_ns(20000), &result), NETIPC_OVERRUN);
+    assert_null(result);
+    expect_status(netipc_apps_lookup_call(client, NULL, 0, rpc_ns(20000), &result), NETIPC_OK);
+    assert_int_equal(netipc_apps_lookup_result_count(result), 0);
+    netipc_apps_lookup_result_free(result);
+    expect_status(netipc_apps_lookup_call(client, NULL, 1, 0, &result), NETIPC_INVALID_ARGUMENT);
+    expect_status(netipc_apps_lookup_call(client, pids, 1, 0, NULL), NETIPC_INVALID_ARGUMENT);
+    netipc_client_close(client);
+    netipc_server_close(server);
+}
+
+static void a_request_without_room_for_a_pid_gives_it_up(void **state)
+{
+    static const uint32_t pids[] = {1, 3};
+    static struct office office;
+    static netipc_apps_lookup_service service;
+    office = (struct office){.generation = 4};
+    netipc_server *server = open_office(&office, &service, *state, 500, 500);
+    netipc_client_config config = client_config(*state);
+    config.max_request_payload = 31;
+    netipc_client *client = open_ready_client(&config);
+    netipc_apps_lookup_result *result;
+    netipc_app_lookup_view item;
+    expect_status(netipc_apps_lookup_call(client, pids, 2, rpc_ns(20000), &result), NETIPC_OK);
+    assert_int_equal(netipc_apps_lookup_result_generation(result), 4);
+    assert_int_equal(netipc_apps_lookup_result_item(result, 1, &item), NETIPC_OK);
+    assert_int_equal(item.status, NETIPC_APP_OVERSIZED);
+    assert_int_equal(item.pid, 3);
+    assert_string_equal(item.comm, "");
+    netipc_apps_lookup_result_free(result);
+    netipc_client_close(client);
+    netipc_server_close(server);
+}
+
 /* --- no memory --- */
 
 static void a_call_survives_every_failing_call(void **state)
@@ -661,6 +793,9 @@ int main(void)
         test(one_path_at_a_time_gets_there_too),
         test(the_deadline_is_one_for_all_parts),
         test(an_abort_ends_the_whole_call),
+        test(processes_are_asked_for_in_parts_and_joined),
+        test(processes_of_two_generations_are_not_joined),
+        test(a_request_without_room_for_a_pid_gives_it_up),
         test(a_call_survives_every_failing_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,16 @@ void golden_lookup_answer_to_host(golden_bytes *payload)
     lookup_answer_to_host(payload->data, payload->length);
 }
 
+void golden_apps_request_to_host(golden_bytes *payload)
+{
+    apps_request_to_host(payload->data, payload->length);
+}
+
+void golden_apps_answer_to_host(golden_bytes *payload)
+{
+    apps_answer_to_host(payload->data, payload->length);
+}
+
 void golden_numbers_to_host(golden_bytes *payload, size_t count)
 {
     numbers_to_host(payload->data, payload->length, count);

@@ -67,11 +67,13 @@ const golden_message *golden_message_named(const golden_file *file, const char *
  */
 bool golden_join_payload(const golden_session *session, size_t first, golden_bytes *joined);
 
-/* Give a captured payload in host byte order: of a cgroups snapshot, of cgroups-lookup, of a batch of count numbers of
- * 8 bytes. */
+/* Give a captured payload in host byte order: of a cgroups snapshot, of cgroups-lookup, of apps-lookup, of a batch of
+ * count numbers of 8 bytes. */
 void golden_snapshot_to_host(golden_bytes *payload);
 void golden_lookup_request_to_host(golden_bytes *payload);
 void golden_lookup_answer_to_host(golden_bytes *payload);
+void golden_apps_request_to_host(golden_bytes *payload);
+void golden_apps_answer_to_host(golden_bytes *payload);
 void golden_numbers_to_host(golden_bytes *payload, size_t count);
 
 #endif

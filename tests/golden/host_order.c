@@ -9,7 +9,8 @@ enum {
     ENVELOPE_LENGTH = 32,
     SNAPSHOT_HEADER_LENGTH = 24,
     LOOKUP_HEADER_LENGTH = 16,
-    LOOKUP_ITEM_LENGTH = 28,
+    CGROUP_ITEM_LENGTH = 28,
+    APP_ITEM_LENGTH = 60,
     LABEL_LENGTH = 16,
     ENTRY_LENGTH = 8,
     CONTINUATION_MAGIC = 0x4e43484b,
@@ -29,7 +30,8 @@ static const char number_fields[] = "8";
 static const char item_fields[] = "224444444";
 static const char lookup_request_fields[] = "22444";
 static const char lookup_answer_fields[] = "2248";
-static const char lookup_item_fields[] = "2222444422";
+static const char cgroup_item_fields[] = "2222444422";
+static const char app_item_fields[] = "22224444844444422";
 static const char label_fields[] = "4444";
 
 static void fields_to_host(unsigned char *bytes, size_t length, const char *widths)
@@ -106,26 +108,45 @@ void lookup_request_to_host(unsigned char *payload, size_t length)
     lookup_entries_to_host(payload, &entries, &items);
 }
 
-/* In a captured answer a name follows its path, and the labels the name. */
-static void labels_to_host(unsigned char *item)
+/* In a captured answer the strings are in the order of their fields, and the labels behind the last one, whose field is
+ * in front of their count. */
+static void labels_to_host(unsigned char *item, size_t count_at)
 {
-    size_t end = (size_t)u32_at(item, 16) + u32_at(item, 20) + 1, table = (end + 7) & ~(size_t)7;
-    uint16_t count;
-    memcpy(&count, item + 24, sizeof count);
+    size_t end = (size_t)u32_at(item, count_at - 8) + u32_at(item, count_at - 4) + 1, table = (end + 7) & ~(size_t)7;
+    uint16_t count = u16_at(item, count_at);
     for (size_t i = 0; i < count; i++)
         fields_to_host(item + table + i * LABEL_LENGTH, LABEL_LENGTH, label_fields);
 }
 
-void lookup_answer_to_host(unsigned char *payload, size_t length)
+static void answer_to_host(unsigned char *payload, size_t length, size_t item_length, const char *fields)
 {
     unsigned char *entries, *items;
     fields_to_host(payload, length, lookup_answer_fields);
     size_t count = lookup_entries_to_host(payload, &entries, &items);
     for (size_t i = 0; i < count; i++) {
         unsigned char *item = items + u32_at(entries + i * ENTRY_LENGTH, 0);
-        fields_to_host(item, LOOKUP_ITEM_LENGTH, lookup_item_fields);
-        labels_to_host(item);
+        fields_to_host(item, item_length, fields);
+        labels_to_host(item, item_length - 4);
     }
+}
+
+void lookup_answer_to_host(unsigned char *payload, size_t length)
+{
+    answer_to_host(payload, length, CGROUP_ITEM_LENGTH, cgroup_item_fields);
+}
+
+void apps_request_to_host(unsigned char *payload, size_t length)
+{
+    unsigned char *entries, *items;
+    fields_to_host(payload, length, lookup_request_fields);
+    size_t count = lookup_entries_to_host(payload, &entries, &items);
+    for (size_t i = 0; i < count; i++)
+        fields_to_host(items + i * ENTRY_LENGTH, ENTRY_LENGTH, entry_fields); /* a pid, and zero */
+}
+
+void apps_answer_to_host(unsigned char *payload, size_t length)
+{
+    answer_to_host(payload, length, APP_ITEM_LENGTH, app_item_fields);
 }
 
 void numbers_to_host(unsigned char *payload, size_t length, size_t count)

@@ -15,9 +15,11 @@ void packet_to_host(unsigned char *packet, size_t length);
 /* The payload of a sound cgroups snapshot. */
 void snapshot_to_host(unsigned char *payload, size_t length);
 
-/* The payloads of a sound request of cgroups-lookup, and of a sound answer. */
+/* The payloads of sound requests of cgroups-lookup and apps-lookup, and of sound answers. */
 void lookup_request_to_host(unsigned char *payload, size_t length);
 void lookup_answer_to_host(unsigned char *payload, size_t length);
+void apps_request_to_host(unsigned char *payload, size_t length);
+void apps_answer_to_host(unsigned char *payload, size_t length);
 
 /* The payload of a batch: its directory, and items of one number of 8 bytes. */
 void numbers_to_host(unsigned char *payload, size_t length, size_t count);

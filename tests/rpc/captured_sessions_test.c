@@ -91,6 +91,45 @@ static netipc_status find_captured(void *context, void *asked, const char *path,
     return NETIPC_OK; /* "/retry" is unknown now, as everything is that nothing is said of */
 }
 
+static netipc_status begin_captured_apps(void *context, const netipc_request *request, uint64_t *generation,
+                                         void **asked)
+{
+    (void)context;
+    (void)request;
+    (void)asked;
+    *generation = 19;
+    return NETIPC_OK;
+}
+
+static netipc_status find_captured_app(void *context, void *asked, uint32_t pid, netipc_app_lookup_answer *answer)
+{
+    static const netipc_label labels[] = {{"role", "api"}};
+    static const netipc_app_lookup_answer known[] = {
+        {.orchestrator = NETIPC_ORCHESTRATOR_DOCKER,
+         .ppid = 1,
+         .uid = 1000,
+         .label_count = 1,
+         .starttime = 42,
+         .comm = "known",
+         .cgroup_path = "/cg/known",
+         .cgroup_name = "pod-a",
+         .labels = labels},
+        {.cgroup_status = NETIPC_APP_CGROUP_HOST_ROOT, .ppid = 1, .uid = 1001, .starttime = 43, .comm = "host"},
+        {.status = NETIPC_APP_UNKNOWN, .uid = NETIPC_UID_UNSET},
+        {.status = NETIPC_APP_OVERSIZED, .uid = NETIPC_UID_UNSET},
+        {.cgroup_status = NETIPC_APP_CGROUP_UNKNOWN_NOW, .ppid = 1, .uid = 1002, .starttime = 44, .comm = "retry"},
+    };
+    (void)context;
+    (void)asked;
+    if (pid < 1001 || pid > 1005)
+        return NETIPC_INVALID_ARGUMENT;
+    *answer = known[pid - 1001];
+    return NETIPC_OK;
+}
+
+static netipc_apps_lookup_service captured_apps = {
+    .size = sizeof captured_apps, .begin = begin_captured_apps, .find = find_captured_app};
+
 static netipc_cgroups_lookup_service captured_lookup = {
     .size = sizeof captured_lookup, .begin = begin_captured_lookup, .find = find_captured};
 
@@ -113,7 +152,8 @@ static netipc_service_config service_of(const golden_session *session, struct an
         config.context = &captured_lookup;
     } else if (begins_with(session, "apps-lookup:")) {
         config.method = NETIPC_METHOD_APPS_LOOKUP;
-        *captured = answered_in(session->name);
+        config.handler = netipc_apps_lookup_handle;
+        config.context = &captured_apps;
     } else if (begins_with(session, "low level:")) {
         config.method = NETIPC_METHOD_INCREMENT;
         config.handler = rpc_echo;
