@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The payloads of cgroups-lookup: whatever they decode can be read to the last byte, answered, and built again. */
+/* The payloads of cgroups-lookup and apps-lookup: whatever they decode can be read to the last byte, answered, and
+ * built again. */
 #include "tests/fuzz/fuzz.h"
 
+#include <netipc/apps_lookup.h>
 #include <netipc/cgroups_lookup.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUEST, ANSWERED, ANSWERED_IN_PART, ANSWER, WITH_ITEMS, WITH_LABELS, CHANGED_AND_READ, CHANGED_AND_FOUND };
-const char *const fuzz_goals[] = {"decoded a request for paths", "answered it",         "answered it in part",
-                                  "decoded an answer",           "decoded items",       "decoded labels",
-                                  "read although changed",       "found to be changed", NULL};
+enum {
+    REQUEST,
+    ANSWERED,
+    ANSWERED_IN_PART,
+    ANSWER,
+    WITH_ITEMS,
+    WITH_LABELS,
+    CHANGED_AND_READ,
+    CHANGED_AND_FOUND,
+    PIDS,
+    APPS
+};
+const char *const fuzz_goals[] = {"decoded a request for paths",
+                                  "answered it",
+                                  "answered it in part",
+                                  "decoded an answer",
+                                  "decoded items",
+                                  "decoded labels",
+                                  "read although changed",
+                                  "found to be changed",
+                                  "decoded and answered a request for pids",
+                                  "decoded processes",
+                                  NULL};
 
 enum { ANSWER_MOST = 1 << 20 };
 
@@ -204,11 +225,97 @@ static void check_an_answer(uint8_t *bytes, size_t size)
         check_changed(&view, bytes, size);
 }
 
+/* --- processes --- */
+
+static void answer_pids(const netipc_apps_lookup_request_view *request, uint64_t budget)
+{
+    static const netipc_label labels[] = {{"a", "b"}, {"longer than that", ""}};
+    netipc_apps_lookup_builder *builder;
+    netipc_status status = NETIPC_OK;
+    fuzz_check(netipc_apps_lookup_builder_new(&builder) == NETIPC_OK);
+    if (netipc_apps_lookup_builder_begin(builder, request, 0, budget, ANSWER_MOST) == NETIPC_OK) {
+        for (uint32_t i = 0; i < request->item_count && status == NETIPC_OK; i++) {
+            uint32_t pid;
+            fuzz_check(netipc_apps_lookup_request_pid(request, i, &pid) == NETIPC_OK);
+            const netipc_app_lookup_answer known = {.uid = pid,
+                                                    .comm = "comm",
+                                                    .cgroup_path = "/a/path",
+                                                    .cgroup_name = "name",
+                                                    .labels = labels,
+                                                    .label_count = pid % 3};
+            status = netipc_apps_lookup_builder_add(builder, &known);
+            fuzz_check(status == NETIPC_OK || (i == 0 && status == NETIPC_LIMIT_EXCEEDED));
+        }
+        netipc_apps_lookup_view view;
+        size_t length = netipc_apps_lookup_builder_length(builder), written;
+        uint8_t *bytes = malloc(length);
+        fuzz_check(bytes != NULL && length <= budget);
+        fuzz_check(netipc_apps_lookup_builder_write(builder, bytes, length, &written) == NETIPC_OK);
+        fuzz_check(written == length && netipc_apps_lookup_decode(bytes, length, &view) == NETIPC_OK);
+        fuzz_check(view.item_count == request->item_count);
+        for (uint32_t i = 0; i < view.item_count; i++) {
+            netipc_app_lookup_view item;
+            uint32_t pid;
+            fuzz_check(netipc_apps_lookup_item(&view, i, &item) == NETIPC_OK);
+            fuzz_check(netipc_apps_lookup_request_pid(request, i, &pid) == NETIPC_OK && item.pid == pid);
+        }
+        fuzz_reached[PIDS] += view.item_count > 0;
+        free(bytes);
+    }
+    netipc_apps_lookup_builder_free(builder);
+}
+
+static void check_app(const netipc_app_lookup_view *item, const uint8_t *bytes, size_t size)
+{
+    netipc_label_view label;
+    check_inside(bytes, size, item->comm, item->comm_length);
+    check_inside(bytes, size, item->cgroup_path, item->cgroup_path_length);
+    check_inside(bytes, size, item->cgroup_name, item->cgroup_name_length);
+    fuzz_check(item->status <= NETIPC_APP_OVERSIZED && item->cgroup_status <= NETIPC_APP_CGROUP_HOST_ROOT);
+    fuzz_check(item->comm_length <= NETIPC_COMM_MAX && (item->comm_length > 0) == (item->status == NETIPC_APP_KNOWN));
+    for (uint32_t i = 0; i < item->label_count; i++) {
+        fuzz_check(netipc_app_lookup_label(item, i, &label) == NETIPC_OK);
+        check_inside(bytes, size, label.key, label.key_length);
+        check_inside(bytes, size, label.value, label.value_length);
+    }
+}
+
+static void check_apps(uint8_t *bytes, size_t size)
+{
+    netipc_apps_lookup_request_view request;
+    netipc_apps_lookup_view view;
+    netipc_app_lookup_view item;
+    netipc_status status = netipc_apps_lookup_request_decode(bytes, size, &request);
+    fuzz_check_status(status, decoded, "decode a request for pids");
+    if (status == NETIPC_OK) {
+        answer_pids(&request, ANSWER_MOST);
+        answer_pids(&request, 8 * size);
+    }
+    status = netipc_apps_lookup_decode(bytes, size, &view);
+    fuzz_check_status(status, decoded, "decode processes");
+    fuzz_check(status == NETIPC_OK || view.item_count == 0);
+    uint64_t random = size;
+    for (uint32_t i = 0; i < view.item_count; i++) {
+        fuzz_check(netipc_apps_lookup_item(&view, i, &item) == NETIPC_OK);
+        check_app(&item, bytes, size);
+        fuzz_reached[APPS]++;
+    }
+    for (int round = 0; round < 16 && view.item_count > 0; round++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        bytes[(random >> 33) % size] = (uint8_t)(random >> 24);
+        if (netipc_apps_lookup_item(&view, (uint32_t)(random >> 40) % view.item_count, &item) == NETIPC_OK)
+            check_app(&item, bytes, size);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t *bytes = copy_of(data, size);
     check_request(bytes, size);
     check_an_answer(bytes, size);
+    free(bytes);
+    bytes = copy_of(data, size);
+    check_apps(bytes, size);
     free(bytes);
     return 0;
 }

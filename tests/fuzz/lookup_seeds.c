@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Seeds of lookup_view: all captured payloads of cgroups-lookup, and some that are built. */
+/* Seeds of lookup_view: all captured payloads of cgroups-lookup and apps-lookup, and some that are built. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seed_file.h"
 #include "tests/golden/golden.h"
@@ -12,26 +12,34 @@
 
 static unsigned char payload[1 << 16];
 
+/* Its request, and the answer to that. */
+static void captured_session(const golden_file *captures, const char *name, const char *request, const char *answer)
+{
+    const golden_session *session = golden_session_named(captures, name);
+    for (size_t step = 2; step < 4; step++) {
+        golden_bytes joined;
+        fuzz_check(session != NULL && golden_join_payload(session, step, &joined));
+        put(joined.data, joined.length);
+        free(joined.data);
+        save("lookup_view", step == 2 ? request : answer);
+    }
+}
+
 static void captured_seeds(void)
 {
     golden_file *captures = golden_load();
     fuzz_check(captures != NULL);
     for (size_t i = 0; i < captures->message_count; i++) {
         const golden_message *message = &captures->messages[i];
-        if (strncmp(message->name, "cgroups_lookup", strlen("cgroups_lookup")) != 0)
+        if (strncmp(message->name, "cgroups_lookup", strlen("cgroups_lookup")) != 0 &&
+            strncmp(message->name, "apps_lookup", strlen("apps_lookup")) != 0)
             continue;
         put(message->bytes.data, message->bytes.length);
         save("lookup_view", message->name);
     }
-    const golden_session *session =
-        golden_session_named(captures, "cgroups-lookup: known, unknown, labels, joined answers");
-    for (size_t step = 2; step < 4; step++) {
-        golden_bytes joined;
-        fuzz_check(session != NULL && golden_join_payload(session, step, &joined));
-        put(joined.data, joined.length);
-        free(joined.data);
-        save("lookup_view", step == 2 ? "captured-request" : "captured-answer");
-    }
+    captured_session(captures, "cgroups-lookup: known, unknown, labels, joined answers", "captured-paths",
+                     "captured-cgroups");
+    captured_session(captures, "apps-lookup: known, unknown, cgroup states, labels", "captured-pids", "captured-apps");
     golden_free(captures);
 }
 
