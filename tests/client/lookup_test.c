@@ -60,16 +60,16 @@ static netipc_status find(void *context, void *asked, const char *path, uint32_t
     if (asking->found++ == 1 && shelf->fail_find != NETIPC_OK)
         return (netipc_status)shelf->fail_find;
     answer->status = shelf->say != 0 ? shelf->say : NETIPC_CGROUP_UNKNOWN_FOR_GOOD;
-    unsigned long length;
     memset(name, 'x', 100);
-    if (sscanf(path, "/make/%lu", &length) == 1) {
+    if (strncmp(path, "/make/", 6) == 0) {
+        size_t length = strtoul(path + 6, NULL, 10);
         memset(name, 'n', length);
         name[length] = '\0';
         *answer = (netipc_cgroup_lookup_answer){.name = name};
     }
     for (size_t i = 0; i < corpus_cgroup_count; i++)
         if (strcmp(corpus_cgroups[i].id, path) == 0) {
-            strcpy(name, corpus_cgroups[i].name);
+            memcpy(name, corpus_cgroups[i].name, strlen(corpus_cgroups[i].name) + 1);
             *answer = (netipc_cgroup_lookup_answer){.orchestrator = corpus_cgroups[i].orchestrator, .name = name};
         }
     return NETIPC_OK;

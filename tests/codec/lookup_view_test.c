@@ -459,10 +459,14 @@ static void labels_and_copies_whose_bytes_changed_are_refused(void **state)
         assert_int_equal(netipc_cgroup_lookup_copy_of(&item, &copy), NETIPC_CORRUPT);
         assert_null(copy);
     }
-    bytes[PATH_NUL] = 'x';
-    netipc_cgroup_lookup_copy *copy = (void *)bytes;
-    assert_int_equal(netipc_cgroup_lookup_copy_of(&item, &copy), NETIPC_CORRUPT);
-    assert_null(copy);
+    static const size_t nuls[] = {PATH_NUL, NAME_NUL};
+    for (size_t i = 0; i < 2; i++) {
+        netipc_cgroup_lookup_copy *copy = (void *)bytes;
+        memcpy(bytes, payload->data, payload->length);
+        bytes[nuls[i]] = 'x';
+        assert_int_equal(netipc_cgroup_lookup_copy_of(&item, &copy), NETIPC_CORRUPT);
+        assert_null(copy);
+    }
     free(bytes);
 }
 
