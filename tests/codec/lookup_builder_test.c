@@ -400,32 +400,47 @@ static void what_is_written_depends_on_nothing_but_the_answers(void **state)
     free(second.data);
 }
 
-/* Requests may lie where a peer can write. */
+/* Requests may lie where a peer can write: what it makes of one entry of the directory, after so many were answered. */
+static bool changed_request_is_refused(struct desk *desk, uint32_t answered, const void *entry, size_t at, size_t size)
+{
+    enum { ROOM = 1000 };
+    unsigned char bytes[2 * ROOM], before[2 * ROOM];
+    size_t length;
+    ask_for(desk, five, 5);
+    assert_int_equal(begin(desk, ROOM, ROOM), NETIPC_OK);
+    for (uint32_t i = 0; i < answered; i++)
+        assert_int_equal(add_known(desk, "n"), NETIPC_OK);
+    memmove(desk->asked.data + HEADER + at, entry, size);
+    netipc_status status = add_known(desk, "n");
+    assert_true(status == NETIPC_OK || status == NETIPC_CORRUPT);
+    size_t needed = netipc_cgroups_lookup_builder_length(desk->builder);
+    assert_true(needed <= ROOM);
+    memset(bytes, 0x5a, sizeof bytes);
+    memset(before, 0x5a, sizeof before);
+    status = netipc_cgroups_lookup_builder_write(desk->builder, bytes, needed, &length);
+    assert_true(status == NETIPC_OK || status == NETIPC_CORRUPT);
+    assert_memory_equal(bytes + needed, before, sizeof before - needed);
+    return status == NETIPC_CORRUPT;
+}
+
 static void a_request_that_changes_meanwhile_is_refused_and_nothing_else_happens(void **state)
 {
     static const uint32_t lengths[] = {0, 1, 2, 3, 15, 0xffffffff};
     struct desk *desk = *state;
-    golden_bytes bytes;
     unsigned refused = 0;
-    for (uint32_t added = 0; added < 5; added++)
-        for (uint32_t entry = 0; entry < 5; entry++)
-            for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    for (uint32_t answered = 0; answered < 5; answered++)
+        for (uint32_t entry = 0; entry < 5; entry++) {
+            for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+                refused += changed_request_is_refused(desk, answered, &lengths[i], entry * ENTRY + 4, 4);
+            /* In its place any other path, longer or shorter. */
+            for (uint32_t other = 0; other < 5; other++) {
+                unsigned char taken[ENTRY];
                 ask_for(desk, five, 5);
-                assert_int_equal(begin(desk, 1000, 1000), NETIPC_OK);
-                for (uint32_t answered = 0; answered < added; answered++)
-                    assert_int_equal(add_known(desk, "n"), NETIPC_OK);
-                memcpy(desk->asked.data + HEADER + entry * ENTRY + 4, &lengths[i], 4);
-                netipc_status status = add_known(desk, "n");
-                assert_true(status == NETIPC_OK || status == NETIPC_CORRUPT);
-                bytes = (golden_bytes){.data = calloc(1, 1000), .length = 1000};
-                size_t needed = netipc_cgroups_lookup_builder_length(desk->builder), length;
-                assert_true(needed <= 1000);
-                status = netipc_cgroups_lookup_builder_write(desk->builder, bytes.data, needed, &length);
-                assert_true(status == NETIPC_OK || status == NETIPC_CORRUPT);
-                refused += status == NETIPC_CORRUPT;
-                free(bytes.data);
+                memcpy(taken, desk->asked.data + HEADER + other * ENTRY, ENTRY);
+                refused += changed_request_is_refused(desk, answered, taken, entry * ENTRY, ENTRY);
             }
-    assert_true(refused > 20);
+        }
+    assert_true(refused > 50);
 }
 
 static void a_builder_that_never_was_can_be_freed(void **state)
