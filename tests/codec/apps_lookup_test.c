@@ -301,8 +301,12 @@ static void refuse_each(const golden_bytes *payload, bool request, const struct 
         for (size_t j = 0; j < 4; j++) {
             const struct change *change = &hostile[i].changes[j];
             uint16_t value16 = (uint16_t)change->value;
-            const void *value = change->width == 2 ? (const void *)&value16 : (const void *)&change->value;
-            memcpy(bytes + change->at, value, change->width);
+            if (change->width == 1)
+                bytes[change->at] = (unsigned char)change->value;
+            else if (change->width == 2)
+                memcpy(bytes + change->at, &value16, 2);
+            else
+                memcpy(bytes + change->at, &change->value, change->width);
         }
         if (decode_exactly(bytes, payload->length, request) == NETIPC_OK)
             fail_msg("accepted: %s", hostile[i].detail);
