@@ -654,11 +654,12 @@ static void processes_are_asked_for_in_parts_and_joined(void **state)
     static netipc_apps_lookup_service service;
     static uint32_t pids[PIDS];
     for (uint32_t request = 32; request <= 65536; request *= 45) {
+        uint32_t first = request == 32 ? 50 : 500; /* 50 hold no answer at all: it grows from there */
         office = (struct office){.generation = 4};
-        netipc_server *server = open_office(&office, &service, *state, 500, MOST);
+        netipc_server *server = open_office(&office, &service, *state, first, MOST);
         netipc_client_config config = client_config(*state);
         config.max_request_payload = request;
-        config.response_payload = 500;
+        config.response_payload = first;
         netipc_client *client = open_ready_client(&config);
         netipc_apps_lookup_result *result;
         for (uint32_t i = 0; i < PIDS; i++)
@@ -705,6 +706,87 @@ static void processes_of_two_generations_are_not_joined(void **state)
     expect_status(netipc_apps_lookup_call(client, pids, 1, 0, NULL), NETIPC_INVALID_ARGUMENT);
     netipc_client_close(client);
     netipc_server_close(server);
+}
+
+/* No request is larger than was agreed on, and none asks for more than the least answer has room for: so no session
+ * ends for want of it. */
+static void no_more_processes_are_asked_for_than_a_request_and_its_answer_hold(void **state)
+{
+    enum { PIDS = 100, ASKED = 7, ANSWERED = 20 };
+    static struct office office;
+    static netipc_apps_lookup_service service;
+    static uint32_t pids[PIDS];
+    for (uint32_t i = 0; i < PIDS; i++)
+        pids[i] = 3 * i;
+    for (int few = 0; few < 2; few++) {
+        office = (struct office){.generation = 4};
+        netipc_server *server = open_office(&office, &service, *state, 16 + ANSWERED * 72, 16 + ANSWERED * 72);
+        netipc_client_config config = client_config(*state);
+        if (few)
+            config.max_request_payload = 16 + ASKED * 16;
+        netipc_client *client = open_ready_client(&config);
+        netipc_apps_lookup_result *result;
+        expect_status(netipc_apps_lookup_call(client, pids, PIDS, rpc_ns(20000), &result), NETIPC_OK);
+        netipc_apps_lookup_result_free(result);
+        assert_int_equal(client_info(client).calls, few ? (PIDS + ASKED - 1) / ASKED : PIDS / ANSWERED);
+        assert_int_equal(client_info(client).failures, 0);
+        assert_int_equal(client_info(client).sessions, 1);
+        netipc_client_close(client);
+        netipc_server_close(server);
+    }
+}
+
+/* Answers for the processes with the next higher pids, or, if the number says so, for none. */
+static void answer_for_others(struct play *play)
+{
+    while (play_shake_hands(play, 0))
+        while (play_receive(play)) {
+            netipc_apps_lookup_request_view asked;
+            netipc_apps_lookup_builder *builder;
+            const netipc_app_lookup_answer unknown = {.status = NETIPC_APP_UNKNOWN, .uid = NETIPC_UID_UNSET};
+            unsigned char bytes[1000];
+            size_t length;
+            uint32_t pid;
+            assert_int_equal(netipc_apps_lookup_request_decode(play->got + 32, play->got_length - 32, &asked),
+                             NETIPC_OK);
+            assert_int_equal(netipc_apps_lookup_builder_new(&builder), NETIPC_OK);
+            assert_int_equal(netipc_apps_lookup_builder_begin(builder, &asked, 3, 1000, 1000), NETIPC_OK);
+            for (uint32_t i = 0; i < asked.item_count && play->number == 0; i++)
+                assert_int_equal(netipc_apps_lookup_builder_add(builder, &unknown), NETIPC_OK);
+            assert_int_equal(netipc_apps_lookup_builder_write(builder, bytes, sizeof bytes, &length), NETIPC_OK);
+            netipc_apps_lookup_builder_free(builder);
+            for (uint32_t i = 0; i < asked.item_count; i++) {
+                unsigned char *item = bytes + 16 + asked.item_count * 8 + i * 64;
+                memcpy(&pid, item + 8, sizeof pid);
+                pid += play->number == 0;
+                memcpy(item + 8, &pid, sizeof pid);
+            }
+            play->requests++;
+            struct netipc_envelope envelope = play_answer(play, (uint32_t)length);
+            play_send_message(play, &envelope, bytes, length);
+        }
+}
+
+static void a_server_that_answers_for_other_processes_or_for_none_is_found_out(void **state)
+{
+    static const char *const details[] = {"for process 6, not 5", "no room in an answer to one key"};
+    static const uint32_t pids[] = {5, 6, 7};
+    for (uint64_t none = 0; none < 2; none++) {
+        static struct play play;
+        netipc_apps_lookup_result *result;
+        play_open(&play, *state, 1);
+        play.number = none;
+        play_begin(&play, answer_for_others, NULL);
+        netipc_client_config config = client_config(*state);
+        netipc_client *client = open_ready_client(&config);
+        expect_status(netipc_apps_lookup_call(client, pids, 3, rpc_ns(20000), &result), NETIPC_PROTOCOL);
+        assert_non_null(strstr(netipc_status_detail(), details[none]));
+        assert_null(result);
+        netipc_client_close(client);
+        play_end(&play);
+        play_close(&play);
+        assert_int_equal(play.requests, none + 1);
+    }
 }
 
 static void a_request_without_room_for_a_pid_gives_it_up(void **state)
@@ -792,6 +874,8 @@ int main(void)
         test(an_abort_ends_the_whole_call),
         test(processes_are_asked_for_in_parts_and_joined),
         test(processes_of_two_generations_are_not_joined),
+        test(no_more_processes_are_asked_for_than_a_request_and_its_answer_hold),
+        test(a_server_that_answers_for_other_processes_or_for_none_is_found_out),
         test(a_request_without_room_for_a_pid_gives_it_up),
         test(a_call_survives_every_failing_call),
     };
