@@ -114,29 +114,15 @@ static netipc_status append(netipc_cgroups_lookup_builder *builder, const netipc
     return status;
 }
 
-netipc_status netipc_cgroups_lookup_builder_add(netipc_cgroups_lookup_builder *builder,
-                                                const netipc_cgroup_lookup_answer *answer)
+/* An item of length bytes, or what becomes of it for want of room. */
+static netipc_status place(netipc_cgroups_lookup_builder *builder, const netipc_cgroup_lookup_answer *answer,
+                           const char *path, uint32_t path_length, uint64_t length)
 {
     static const netipc_cgroup_lookup_answer oversized = {.status = NETIPC_CGROUP_OVERSIZED};
     struct netipc_lookup_budget *budget = &builder->budget;
-    const char *path;
-    uint32_t path_length;
-    uint64_t length;
-    if (budget->added == budget->count)
-        return netipc_fail(NETIPC_WRONG_STATE, "all %" PRIu32 " paths have been answered", budget->count);
-    netipc_status status = check_answer(answer);
-    if (status == NETIPC_OK)
-        status = netipc_cgroups_lookup_request_path(&builder->request, budget->added, &path, &path_length);
-    if (status == NETIPC_OK)
-        status = measure(answer, path_length, &length);
-    if (status != NETIPC_OK)
-        return status;
-    if (budget->full || answer->status == NETIPC_CGROUP_EXCEEDED) {
-        budget->full = true;
-        return NETIPC_OK;
-    }
-    uint64_t bare = netipc_cgroups_lookup_bare_length(path_length);
-    uint64_t least = netipc_lookup_least(bare, budget->added, budget->count);
+    const uint64_t bare = netipc_cgroups_lookup_bare_length(path_length);
+    const uint64_t least = netipc_lookup_least(bare, budget->added, budget->count);
+    netipc_status status;
     if (least > budget->rest)
         return netipc_fail(NETIPC_CORRUPT, "the request has changed: path %" PRIu32 " was shorter", budget->added);
     switch (netipc_lookup_budget_fit(budget, builder->pack.items.length, length, least)) {
@@ -160,6 +146,29 @@ netipc_status netipc_cgroups_lookup_builder_add(netipc_cgroups_lookup_builder *b
         budget->rest -= least;
     }
     return status;
+}
+
+netipc_status netipc_cgroups_lookup_builder_add(netipc_cgroups_lookup_builder *builder,
+                                                const netipc_cgroup_lookup_answer *answer)
+{
+    struct netipc_lookup_budget *budget = &builder->budget;
+    const char *path;
+    uint32_t path_length;
+    uint64_t length;
+    if (budget->added == budget->count)
+        return netipc_fail(NETIPC_WRONG_STATE, "all %" PRIu32 " paths have been answered", budget->count);
+    netipc_status status = check_answer(answer);
+    if (status == NETIPC_OK)
+        status = netipc_cgroups_lookup_request_path(&builder->request, budget->added, &path, &path_length);
+    if (status == NETIPC_OK)
+        status = measure(answer, path_length, &length);
+    if (status != NETIPC_OK)
+        return status;
+    if (budget->full || answer->status == NETIPC_CGROUP_EXCEEDED) {
+        budget->full = true;
+        return NETIPC_OK;
+    }
+    return place(builder, answer, path, path_length, length);
 }
 
 uint32_t netipc_cgroups_lookup_builder_open_count(const netipc_cgroups_lookup_builder *builder)
