@@ -107,7 +107,13 @@ static void a_snapshot_of_one_generation_begun_and_aborted_is_not_answered(void 
 
 /* --- flat out --- */
 
-enum { ASKERS = 3, ROUNDS = SCALED(12, 4), SMALLEST = 64, LARGEST = SCALED(1 << 20, 1 << 18), PER_LENGTH = 40 };
+enum {
+    ASKERS = 3,
+    ROUNDS = SCALED(12, 4),
+    SMALLEST = 64,
+    LARGEST = SCALED(1 << 20, 1 << 18),
+    PER_LENGTH = SCALED(200, 80)
+};
 
 struct crowd_member {
     pthread_t thread;
@@ -185,9 +191,11 @@ static void answers_beside_a_publisher_flat_out_that_grows_are_whole_and_never_g
             members[i] = (struct crowd_member){.client = asking_client(), .stop = &stop};
             assert_int_equal(pthread_create(&members[i].thread, NULL, ask_without_pause, &members[i]), 0);
         }
+        /* Who copies the first of two large ones, while the second is made, is overtaken by the small ones behind it.
+         */
         for (size_t length = SMALLEST; length <= LARGEST; length *= 2)
             for (int i = 0; i < PER_LENGTH; i++)
-                publish_numbered(publisher, i % 3 == 0 ? length : SMALLEST + (size_t)i, ++generation);
+                publish_numbered(publisher, i % 8 < 2 ? length : SMALLEST + (size_t)i, ++generation);
         netipc_store(&stop, 1, release);
         for (int i = 0; i < ASKERS; i++) {
             assert_int_equal(pthread_join(members[i].thread, NULL), 0);
