@@ -282,13 +282,11 @@ static netipc_status make_places(struct netipc_service *service, uint32_t max_se
 {
     bool two_kinds = publication != NULL && service->method != 0;
     uint32_t first = publication != NULL ? publication->first_place : 0;
-    uint32_t places =
-        (publication != NULL ? publication->max_sessions : 0) + (publication == NULL || two_kinds ? max_sessions : 0);
+    uint32_t places = max_sessions;
+    if (publication != NULL)
+        places = publication->max_sessions + (two_kinds ? max_sessions : 0);
     service->subscribing.most = two_kinds ? publication->max_sessions : places;
     service->requesting.most = two_kinds ? max_sessions : places;
-    netipc_status status = netipc_check_range("max_sessions of both kinds together", places, 1, 2 * 4096);
-    if (status != NETIPC_OK)
-        return status;
     service->free_indexes = malloc(places * sizeof *service->free_indexes);
     if (service->free_indexes == NULL)
         return netipc_fail(NETIPC_NO_MEMORY, "no memory for %u sessions", places);
