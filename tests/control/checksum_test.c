@@ -441,6 +441,37 @@ static void every_packet_between_publisher_and_subscriber_has_its_checksum(void 
     }
 }
 
+static void so_has_what_a_publisher_answers(void **state)
+{
+    static const uint16_t question[] = {1, 0};
+    netipc_publisher *publisher;
+    netipc_service_config requests;
+    netipc_publisher_config config = publisher_config(*state);
+    netipc_publisher_requests_init(&requests);
+    requests.method = NETIPC_METHOD_CGROUPS_SNAPSHOT;
+    requests.checksum = NETIPC_CHECKSUM_IEEE;
+    config.requests = &requests;
+    config.checksum = NETIPC_CHECKSUM_IEEE;
+    assert_int_equal(netipc_publisher_open(&config, &publisher), NETIPC_INVALID_ARGUMENT); /* there is one of both */
+    requests.checksum = 0;
+    assert_int_equal(netipc_publisher_open(&config, &publisher), NETIPC_OK);
+    assert_int_equal(netipc_publish(publisher, bytes, 1000, NULL), NETIPC_OK);
+    relay_open(&relay, *state, NETIPC_CHECKSUM_IEEE);
+    assert_int_equal(open_client(*state, RELAY_SERVICE, NETIPC_CHECKSUM_IEEE), NETIPC_OK);
+    netipc_client_request request = {.size = sizeof request,
+                                     .method = NETIPC_METHOD_CGROUPS_SNAPSHOT,
+                                     .payload = question,
+                                     .length = sizeof question,
+                                     .item_count = 1};
+    assert_int_equal(netipc_client_call(client, &request), NETIPC_OK);
+    assert_int_equal(request.answer_length, 1000);
+    assert_memory_equal(request.answer, bytes, 1000);
+    assert_int_equal(relay.passed[RELAY_TO_CLIENT], 1);
+    assert_int_equal(relay.wrong, 0);
+    relay_close(&relay);
+    netipc_publisher_close(publisher);
+}
+
 static void a_subscriber_drops_descriptors_that_came_with_a_wrong_packet(void **state)
 {
     static const struct relay_flip flips[] = {
@@ -741,6 +772,7 @@ int main(void)
         TEST(a_wrong_bit_of_an_answer_is_told_with_both_checksums),
         TEST(without_checksums_a_wrong_bit_of_a_payload_goes_unnoticed),
         TEST(every_packet_between_publisher_and_subscriber_has_its_checksum),
+        TEST(so_has_what_a_publisher_answers),
         TEST(a_subscriber_drops_descriptors_that_came_with_a_wrong_packet),
         TEST(a_wrong_bit_afterwards_ends_the_subscription_and_a_refresh_makes_another),
         TEST(a_client_and_a_server_have_what_both_offer_or_no_session_if_one_requires_more),

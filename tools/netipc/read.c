@@ -42,6 +42,7 @@ static netipc_status open_client(const struct options *options, netipc_client **
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.checksum = options->checksum;
     config.max_request_payload = 1024;
     config.max_batch_items = 1;
     config.max_response_payload = NETIPC_PAYLOAD_MAX;
