@@ -73,16 +73,16 @@ static bool search_is_right(const netipc_index *index, uint64_t generation, uint
            memcmp(cgroup.name, name, length) == 0;
 }
 
-/* find MOST MILLISECONDS: in view after view → views wrong generation */
+/* find MOST COUNT: in view after view, until there were so many generations → generations wrong */
 void peer_find(netipc_subscriber *subscriber, const uint64_t arguments[PEER_ARGUMENTS])
 {
     netipc_reader *reader;
     const void *data;
-    uint64_t most = arguments[0], end = now_ns() + arguments[1] * 1000000, views = 0, wrong = 0, k = 0;
+    uint64_t most = arguments[0], end = now_ns() + patience_ns(60), seen = 0, last = 0, wrong = 0, k = 0;
     netipc_snapshot_info info = {.size = sizeof info};
     if (netipc_reader_open(subscriber, &reader) != NETIPC_OK)
         peer_fail("no reader");
-    while (now_ns() < end) {
+    while (seen < arguments[1] && now_ns() < end) {
         netipc_index index;
         netipc_status status = netipc_reader_acquire(reader, NETIPC_GENERATION_LATEST, &data, &info);
         if (status != NETIPC_OK)
@@ -93,10 +93,11 @@ void peer_find(netipc_subscriber *subscriber, const uint64_t arguments[PEER_ARGU
         wrong += index.items.generation != info.generation;
         for (int i = 0; i < SEARCHES_A_VIEW; i++)
             wrong += !search_is_right(&index, info.generation, most, k++ % (most + COUNTS));
-        views++;
+        seen += info.generation != last;
+        last = info.generation;
         if (netipc_reader_release(reader) != NETIPC_OK)
             peer_fail("a release failed: %s", netipc_status_detail());
     }
     netipc_reader_close(reader);
-    peer_answer("%" PRIu64 " %" PRIu64 " %" PRIu64, views, wrong, info.generation);
+    peer_answer("%" PRIu64 " %" PRIu64, seen, wrong);
 }
