@@ -236,7 +236,8 @@ static void check_sound(const struct reader *reader, const struct netipc_ring_sn
     struct netipc_slot_values values = values_of(&view->slots[snapshot->slot]);
     fuzz_check(values.seq == snapshot->generation * 2 && (values.flags & NETIPC_FLAGS_TO_KNOW) == 0);
     fuzz_check(netipc_load(&view->slots[snapshot->slot].check, relaxed) == netipc_slot_check(&values));
-    fuzz_check(values.payload_length == snapshot->length && values.publish_time_ns == snapshot->publish_time_ns);
+    fuzz_check(values.payload_length == snapshot->length && values.annex_length == snapshot->annex_length &&
+               values.publish_time_ns == snapshot->publish_time_ns);
     fuzz_check(snapshot->length == 0 ||
                memcmp(bytes, view->data + snapshot->slot * view->geometry.slot_stride, snapshot->length) == 0);
     fuzz_check(netipc_ring_still(view, snapshot));
@@ -249,6 +250,8 @@ static void check_in_place(const struct reader *reader, const struct netipc_ring
     const unsigned char *base = (const unsigned char *)reader->view.header;
     fuzz_check(data >= reader->view.data && data <= base + owner.size);
     fuzz_check(snapshot->length <= (uint64_t)(base + owner.size - data));
+    uint64_t left = (uint64_t)(base + owner.size - data), annex_at = (snapshot->length + 7) / 8 * 8;
+    fuzz_check(snapshot->annex_length == 0 || (annex_at <= left && snapshot->annex_length <= left - annex_at));
     unsigned char *copy = malloc(snapshot->length + 1);
     fuzz_check(copy != NULL);
     memcpy(copy, data, snapshot->length);
