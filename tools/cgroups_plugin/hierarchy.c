@@ -203,7 +203,7 @@ bool hierarchy_find(struct hierarchy *hierarchy, const char *root, enum hierarch
     if (search.top == NULL) {
         fail_errno(failure, ENOMEM, "%s", TOP);
     } else if (statfs(search.top, &fs) != 0) {
-        fail_errno(failure, errno, "mount the cgroup file system or give another --root; %s", search.top);
+        fail_errno(failure, errno, "mount the cgroup file system or give another --host-prefix; %s", search.top);
     } else {
         search.top_is_v2 = fs.f_type == CGROUP2_SUPER_MAGIC || has_file(search.top, CONTROLLERS_FILE);
         found = find_mounts(&search, failure) && take_chosen(hierarchy, &search, choice, failure);

@@ -3,6 +3,7 @@
 #include "tools/cgroups_plugin/report.h"
 #include "tools/cgroups_plugin/scan.h"
 #include "tools/cgroups_plugin/table_json.h"
+#include "tools/netdata.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,7 +33,7 @@ struct plugin {
 
 static bool open_settings(struct scan_settings *settings, const struct options *options, struct failure *failure)
 {
-    *settings = (struct scan_settings){options->root, options->hierarchy, {{0}, {0}, {0}}, options->max};
+    *settings = (struct scan_settings){options->host_prefix, options->hierarchy, {{0}, {0}, {0}}, options->max};
     return (pattern_list_parse(&settings->rules.search, options->search_patterns) &&
             pattern_list_parse(&settings->rules.enabled, options->enable_patterns) &&
             pattern_list_parse(&settings->rules.services, options->service_patterns)) ||
@@ -246,15 +247,23 @@ static int start(const struct options *options)
     return code;
 }
 
+/* For what was not given. */
+static bool take_environment(struct options *options)
+{
+    char error[NETDATA_ERROR_SIZE];
+    if (options->print || ((options->run_dir != NULL || netdata_run_dir(true, &options->run_dir, error)) &&
+                           (options->token_given || netdata_token(&options->token, error))))
+        return true;
+    report("%s", error);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    const char *run_dir = getenv("NETDATA_RUN_DIR");
-    if (run_dir == NULL || run_dir[0] == '\0')
-        run_dir = "/run/netdata";
     struct options options;
     struct failure failure;
     int code = EXIT_SUCCESS;
-    switch (options_parse(&options, argc, argv, run_dir, &failure)) {
+    switch (options_parse(&options, argc, argv, &failure)) {
     case OPTIONS_HELP:
         fputs(options_help, stdout);
         break;
@@ -266,7 +275,7 @@ int main(int argc, char **argv)
         code = EXIT_USAGE;
         break;
     case OPTIONS_RUN:
-        code = start(&options);
+        code = take_environment(&options) ? start(&options) : EXIT_USAGE;
         break;
     }
     options_free(&options);

@@ -33,7 +33,7 @@ enum option_code {
     HUGE_PAGES,
     LOCK,
     NUMA_NODE,
-    ROOT,
+    HOST_PREFIX,
     INTERVAL,
     ONCE,
     MAX,
@@ -57,7 +57,7 @@ static const struct option long_options[] = {{"run-dir", required_argument, NULL
                                              {"huge-pages", no_argument, NULL, HUGE_PAGES},
                                              {"lock", no_argument, NULL, LOCK},
                                              {"numa-node", required_argument, NULL, NUMA_NODE},
-                                             {"root", required_argument, NULL, ROOT},
+                                             {"host-prefix", required_argument, NULL, HOST_PREFIX},
                                              {"interval", required_argument, NULL, INTERVAL},
                                              {"once", no_argument, NULL, ONCE},
                                              {"max", required_argument, NULL, MAX},
@@ -108,23 +108,23 @@ static bool parse_hierarchy(const char *text, enum hierarchy_choice *choice)
 }
 
 /* Paths in a snapshot are for programs with other working directories. */
-static bool set_root(struct options *options, const char *text, struct failure *failure)
+static bool set_host_prefix(struct options *options, const char *text, struct failure *failure)
 {
     char *current = text[0] == '/' ? strdup("") : getcwd(NULL, 0);
     if (current == NULL)
-        return fail_errno(failure, errno, "--root: the current directory");
+        return fail_errno(failure, errno, "--host-prefix: the current directory");
     size_t length = strlen(current) + 1 + strlen(text);
-    char *root = malloc(length + 1);
-    if (root == NULL) {
+    char *prefix = malloc(length + 1);
+    if (prefix == NULL) {
         free(current);
-        return fail_errno(failure, ENOMEM, "--root");
+        return fail_errno(failure, ENOMEM, "--host-prefix");
     }
-    stpcpy(stpcpy(stpcpy(root, current), text[0] == '/' ? "" : "/"), text);
+    stpcpy(stpcpy(stpcpy(prefix, current), text[0] == '/' ? "" : "/"), text);
     free(current);
-    for (length = strlen(root); length > 1 && root[length - 1] == '/'; length--)
-        root[length - 1] = '\0';
-    free(options->root);
-    options->root = root;
+    for (length = strlen(prefix); length > 1 && prefix[length - 1] == '/'; length--)
+        prefix[length - 1] = '\0';
+    free(options->host_prefix);
+    options->host_prefix = prefix;
     return true;
 }
 
@@ -150,6 +150,7 @@ static bool take_number(struct options *options, int option, const char *name, c
     uint64_t number;
     switch (option) {
     case TOKEN:
+        options->token_given = true;
         return parse_number(value, 0, UINT64_MAX, true, &options->token) ||
                bad_value(failure, name, value, "a 64-bit number, decimal or hexadecimal with 0x in front");
     case ALLOW_UID:
@@ -195,8 +196,8 @@ static bool take_text(struct options *options, int option, const char *name, con
     case SERVICE:
         options->service = value;
         return true;
-    case ROOT:
-        return set_root(options, value, failure);
+    case HOST_PREFIX:
+        return set_host_prefix(options, value, failure);
     case SEARCH:
         options->search_patterns = value;
         return true;
@@ -240,22 +241,20 @@ static bool take(struct options *options, int option, const char *name, const ch
     }
 }
 
-static bool set_defaults(struct options *options, const char *run_dir, struct failure *failure)
+static bool set_defaults(struct options *options, struct failure *failure)
 {
-    *options = (struct options){.run_dir = run_dir,
-                                .service = "cgroups-snapshot",
+    *options = (struct options){.service = "cgroups-snapshot",
                                 .interval_ns = UINT64_C(10000000000),
                                 .numa_node = NETIPC_NUMA_NODE_ANY,
                                 .search_patterns = default_search,
                                 .enable_patterns = default_enable,
                                 .service_patterns = default_services};
-    return set_root(options, "/", failure);
+    return set_host_prefix(options, "/", failure);
 }
 
-enum options_result options_parse(struct options *options, int argc, char **argv, const char *run_dir,
-                                  struct failure *failure)
+enum options_result options_parse(struct options *options, int argc, char **argv, struct failure *failure)
 {
-    if (!set_defaults(options, run_dir, failure))
+    if (!set_defaults(options, failure))
         return OPTIONS_USAGE;
     optind = 0; /* start anew, also when called again */
     opterr = 0;
@@ -286,7 +285,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 
 void options_free(struct options *options)
 {
-    free(options->root);
+    free(options->host_prefix);
     free(options->allowed_uids);
     *options = (struct options){0};
 }

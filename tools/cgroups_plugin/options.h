@@ -10,10 +10,11 @@
 
 /* The command line, checked. Strings belong to argv or to the program. */
 struct options {
-    const char *run_dir;
+    const char *run_dir; /* NULL: not given */
     const char *service;
-    char *root; /* absolute, without a slash at its end unless it is "/" */
+    char *host_prefix; /* absolute, without a slash at its end unless it is "/" */
     uint64_t token;
+    bool token_given;
     uint64_t interval_ns;
     enum hierarchy_choice hierarchy;
     bool once;
@@ -39,9 +40,8 @@ enum options_result {
     OPTIONS_USAGE /* failure->detail says which argument and what is wrong with it */
 };
 
-/* run_dir: the default for --run-dir. options_free() is to be called whatever the result. */
-enum options_result options_parse(struct options *options, int argc, char **argv, const char *run_dir,
-                                  struct failure *failure);
+/* options_free() is to be called whatever the result. */
+enum options_result options_parse(struct options *options, int argc, char **argv, struct failure *failure);
 void options_free(struct options *options);
 
 /* What --help prints. */

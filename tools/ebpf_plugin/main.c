@@ -82,9 +82,9 @@ static int run(struct plugin *plugin)
 
 static int open_and_run(struct plugin *plugin)
 {
-    if (!procs_reader_open(&plugin->reader, plugin->options.root)) {
-        notice("%s/proc: %s; --root takes the directory that holds the host's proc and sys", plugin->options.root,
-               strerror(errno));
+    if (!procs_reader_open(&plugin->reader, plugin->options.host_prefix)) {
+        notice("%s/proc: %s; --host-prefix takes the directory that holds the host's proc and sys",
+               plugin->options.host_prefix, strerror(errno));
         return EXIT_USAGE;
     }
     netipc_status status = follower_open(&plugin->follower, &plugin->options);

@@ -2,6 +2,7 @@
 #include "tools/ebpf_plugin/options.h"
 
 #include "tools/ebpf_plugin/notice.h"
+#include "tools/netdata.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,14 +17,16 @@ static const char help[] =
     "new snapshot is there, reads the processes of every enabled cgroup and prints one line a refresh.\n"
     "Needs no publisher to start with, and keeps its last table when the publisher goes away.\n"
     "\n"
-    "  --run-dir DIR         directory of the publisher's socket; default $NETDATA_RUN_DIR, else /run/netdata\n"
+    "  --run-dir DIR         directory of the publisher's socket; default $NETDATA_RUN_DIR, else the first usable of\n"
+    "                        /run/netdata, /var/run/netdata and /tmp/netdata\n"
     "  --service NAME        the publisher's service; default cgroups-snapshot\n"
-    "  --token N             what the publisher asks for; decimal or 0x...; default 0\n"
+    "  --token N             what the publisher asks for; decimal or 0x...; default from $NETDATA_INVOCATION_ID, else\n"
+    "                        $INVOCATION_ID, else 0\n"
     "  --interval S          seconds between two lines, from 0.001 to 86400; default 1\n"
     "  --procs-interval S    seconds between two readings of all processes, from 0 to 86400;\n"
     "                        default 0: with every line. New cgroups are read at once in any case\n"
     "  --count N             exit after N lines; default: go on until SIGTERM or SIGINT\n"
-    "  --root PREFIX         read PREFIX/proc, and cgroup paths below PREFIX; default: none\n"
+    "  --host-prefix PREFIX  read PREFIX/proc, and cgroup paths below PREFIX; default: none\n"
     "  --json                one JSON object a line, with the cgroups and their processes\n"
     "  --verbose             more about what is done, on stderr\n"
     "  --help, --version\n"
@@ -46,7 +49,7 @@ enum {
     OPTION_INTERVAL,
     OPTION_PROCS_INTERVAL,
     OPTION_COUNT,
-    OPTION_ROOT,
+    OPTION_HOST_PREFIX,
     OPTION_JSON,
     OPTION_VERBOSE,
     OPTION_HELP,
@@ -59,7 +62,7 @@ static const struct option table[] = {{"run-dir", required_argument, NULL, OPTIO
                                       {"interval", required_argument, NULL, OPTION_INTERVAL},
                                       {"procs-interval", required_argument, NULL, OPTION_PROCS_INTERVAL},
                                       {"count", required_argument, NULL, OPTION_COUNT},
-                                      {"root", required_argument, NULL, OPTION_ROOT},
+                                      {"host-prefix", required_argument, NULL, OPTION_HOST_PREFIX},
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"verbose", no_argument, NULL, OPTION_VERBOSE},
                                       {"help", no_argument, NULL, OPTION_HELP},
@@ -107,10 +110,11 @@ static enum options_result set(struct options *options, int option, const char *
     case OPTION_SERVICE:
         options->service = value;
         return OPTIONS_RUN;
-    case OPTION_ROOT:
-        options->root = value;
+    case OPTION_HOST_PREFIX:
+        options->host_prefix = value;
         return OPTIONS_RUN;
     case OPTION_TOKEN:
+        options->token_given = true;
         return parse_number(value, 0, &options->token) ? OPTIONS_RUN
                                                        : wrong("--token takes a number of 64 bits, not", value);
     case OPTION_COUNT:
@@ -138,13 +142,20 @@ static enum options_result set(struct options *options, int option, const char *
     }
 }
 
+/* For what was not given. */
+static enum options_result take_environment(struct options *options)
+{
+    char error[NETDATA_ERROR_SIZE];
+    if ((options->run_dir || netdata_run_dir(false, &options->run_dir, error)) &&
+        (options->token_given || netdata_token(&options->token, error)))
+        return OPTIONS_RUN;
+    notice("%s", error);
+    return OPTIONS_WRONG;
+}
+
 enum options_result options_parse(int argc, char **argv, struct options *options)
 {
-    const char *agent = getenv("NETDATA_RUN_DIR");
-    *options = (struct options){.run_dir = agent && *agent ? agent : "/run/netdata",
-                                .service = "cgroups-snapshot",
-                                .root = "",
-                                .interval_ns = UINT64_C(1000000000)};
+    *options = (struct options){.service = "cgroups-snapshot", .host_prefix = "", .interval_ns = UINT64_C(1000000000)};
     opterr = 0; /* our own words */
     for (;;) {
         int current = optind;
@@ -161,5 +172,5 @@ enum options_result options_parse(int argc, char **argv, struct options *options
     }
     if (optind < argc)
         return wrong("only options are taken, not", argv[optind]);
-    return OPTIONS_RUN;
+    return take_environment(options);
 }

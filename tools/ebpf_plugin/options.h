@@ -10,8 +10,9 @@ enum { EXIT_USAGE = 64 };
 struct options {
     const char *run_dir;
     const char *service;
-    const char *root; /* in front of every path that is read; "" for none */
+    const char *host_prefix; /* in front of every path that is read; "" for none */
     uint64_t token;
+    bool token_given;
     uint64_t interval_ns;       /* between two lines */
     uint64_t procs_interval_ns; /* between two readings of all cgroup.procs; 0: with every line */
     uint64_t count;             /* lines to print; 0: no limit */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/netipc/options.h"
 
+#include "tools/netdata.h"
 #include "tools/netipc/report.h"
 
 #include <netipc/server.h>
@@ -163,9 +164,11 @@ static enum options_result set(struct options *options, int option, const char *
         options->output = value;
         return OPTIONS_RUN;
     case TOKEN:
+        options->token_given = true;
         return parse_token(value, &options->token) ? OPTIONS_RUN
                                                    : wrong("--token takes 1 to 16 hexadecimal digits", NULL);
     case TOKEN_FILE:
+        options->token_given = true;
         return read_token(value, &options->token, status);
     case CHECKSUM:
         return parse_checksum(value, &options->checksum) ? OPTIONS_RUN
@@ -195,7 +198,7 @@ static enum options_result set(struct options *options, int option, const char *
 
 static enum options_result check_whole(const struct options *options)
 {
-    if (options->run_dir[0] == '\0')
+    if (options->run_dir != NULL && options->run_dir[0] == '\0')
         return wrong("--run-dir: the value is empty", NULL);
     if (options->output != NULL && options->output[0] == '\0')
         return wrong("--output: the value is empty", NULL);
@@ -204,6 +207,18 @@ static enum options_result check_whole(const struct options *options)
     if (options->method == NULL && (options->command & (COMMAND_IPC_TEST | COMMAND_IPC_SERVE)) != 0)
         return wrong("--method METHOD is missing", NULL);
     return OPTIONS_RUN;
+}
+
+/* For what was not given. */
+static enum options_result take_environment(struct options *options)
+{
+    char error[NETDATA_ERROR_SIZE];
+    if ((options->run_dir != NULL ||
+         netdata_run_dir(options->command == COMMAND_IPC_SERVE, &options->run_dir, error)) &&
+        (options->token_given || netdata_token(&options->token, error)))
+        return OPTIONS_RUN;
+    report("%s", error);
+    return OPTIONS_WRONG;
 }
 
 static enum options_result parse_options(struct options *options, int argc, char **argv, netipc_status *status)
@@ -230,7 +245,8 @@ static enum options_result parse_options(struct options *options, int argc, char
     }
     if (optind < argc)
         return wrong("only options are taken here, not", argv[optind]);
-    return check_whole(options);
+    enum options_result result = check_whole(options);
+    return result == OPTIONS_RUN ? take_environment(options) : result;
 }
 
 /* How many words of the command line name a command; 0: none does. */
@@ -249,11 +265,7 @@ static int find_command(struct options *options, int argc, char **argv)
 
 enum options_result options_parse(struct options *options, int argc, char **argv, netipc_status *status)
 {
-    const char *agent = getenv("NETDATA_RUN_DIR");
-    *options = (struct options){.run_dir = agent != NULL && agent[0] != '\0' ? agent : "/run/netdata",
-                                .timeout_ns = UINT64_C(5000000000),
-                                .count = 1,
-                                .batch = 1};
+    *options = (struct options){.timeout_ns = UINT64_C(5000000000), .count = 1, .batch = 1};
     *status = NETIPC_INVALID_ARGUMENT;
     int words = find_command(options, argc, argv);
     if (words > 0)

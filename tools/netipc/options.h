@@ -16,6 +16,7 @@ struct options {
     const char *run_dir;
     const char *service; /* NULL: all, which only a health check can be told */
     uint64_t token;
+    bool token_given;
     uint64_t timeout_ns;
     const struct method *method;
     uint64_t count; /* calls */

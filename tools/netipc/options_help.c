@@ -15,13 +15,14 @@ static const char program_help[] = "Usage: netipc COMMAND [OPTION]...\n"
                                    "Exit codes: 0 success; 30 wrong usage; else the number of a netipc_status.\n";
 
 #define PLACE_HELP                                                                                                     \
-    "  --run-dir DIR      directory of the endpoint ($NETDATA_RUN_DIR, else\n"                                         \
-    "                     /run/netdata)\n"
+    "  --run-dir DIR      directory of the endpoint ($NETDATA_RUN_DIR, else the first\n"                               \
+    "                     usable of /run/netdata, /var/run/netdata and /tmp/netdata)\n"
 
 #define CHECKSUM_HELP "  --checksum KIND    ieee or castagnoli behind each packet, or no session (none)\n"
 
 #define TOKEN_HELP                                                                                                     \
-    "  --token HEX        what to present, or to ask for: up to 16 hexadecimal digits (0)\n"                           \
+    "  --token HEX        what to present, or to ask for: up to 16 hexadecimal digits\n"                               \
+    "                     (from $NETDATA_INVOCATION_ID, else $INVOCATION_ID, else 0)\n"                                \
     "  --token-file FILE  the same, read from a file, so that no list of processes shows it\n"
 
 static const char health_check_help[] =

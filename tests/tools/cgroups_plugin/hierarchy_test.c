@@ -190,7 +190,7 @@ static void a_root_without_cgroups_is_an_error_that_names_it(void **state)
     struct failure failure;
     assert_false(hierarchy_find(&hierarchy, tree->path, HIERARCHY_AUTO, &failure));
     assert_non_null(strstr(failure.detail, tree->path));
-    assert_non_null(strstr(failure.detail, "--root"));
+    assert_non_null(strstr(failure.detail, "--host-prefix"));
     fake_tree_directory(tree, "sys/fs/cgroup");
     assert_false(hierarchy_find(&hierarchy, tree->path, HIERARCHY_AUTO, &failure));
     assert_false(hierarchy_find(&hierarchy, tree->path, HIERARCHY_V1, &failure));

@@ -31,7 +31,7 @@ static enum options_result parse(struct options *options, struct failure *failur
         arguments[count] = copies[count];
     }
     *failure = (struct failure){0};
-    return options_parse(options, count, arguments, "/default/run", failure);
+    return options_parse(options, count, arguments, failure);
 }
 
 #define PARSE(options, failure, ...) parse(options, failure, (const char *const[]){__VA_ARGS__, NULL})
@@ -42,9 +42,10 @@ static void without_options_the_defaults_hold(void **state)
     struct options options;
     struct failure failure;
     assert_int_equal(parse(&options, &failure, (const char *const[]){NULL}), OPTIONS_RUN);
-    assert_string_equal(options.run_dir, "/default/run");
+    assert_null(options.run_dir);
+    assert_false(options.token_given);
     assert_string_equal(options.service, "cgroups-snapshot");
-    assert_string_equal(options.root, "/");
+    assert_string_equal(options.host_prefix, "/");
     assert_int_equal(options.interval_ns, 10000000000u);
     assert_int_equal(options.max, 0);
     assert_int_equal(options.token, 0);
@@ -106,18 +107,18 @@ static void a_root_is_made_absolute(void **state)
     (void)state;
     struct options options;
     struct failure failure;
-    assert_int_equal(PARSE(&options, &failure, "--root", "/host//"), OPTIONS_RUN);
-    assert_string_equal(options.root, "/host");
+    assert_int_equal(PARSE(&options, &failure, "--host-prefix", "/host//"), OPTIONS_RUN);
+    assert_string_equal(options.host_prefix, "/host");
     options_free(&options);
-    assert_int_equal(PARSE(&options, &failure, "--root", "///"), OPTIONS_RUN);
-    assert_string_equal(options.root, "/");
+    assert_int_equal(PARSE(&options, &failure, "--host-prefix", "///"), OPTIONS_RUN);
+    assert_string_equal(options.host_prefix, "/");
     options_free(&options);
 
     char wanted[4200];
     assert_non_null(getcwd(wanted, 4096));
     memcpy(wanted + strlen(wanted), "/host", sizeof "/host");
-    assert_int_equal(PARSE(&options, &failure, "--root", "host"), OPTIONS_RUN);
-    assert_string_equal(options.root, wanted);
+    assert_int_equal(PARSE(&options, &failure, "--host-prefix", "host"), OPTIONS_RUN);
+    assert_string_equal(options.host_prefix, wanted);
     options_free(&options);
 }
 
@@ -155,7 +156,7 @@ static void a_bad_value_is_refused_with_the_option_and_the_value(void **state)
         {"--hierarchy", "v3"},
         {"--run-dir", ""},
         {"--service", ""},
-        {"--root", ""},
+        {"--host-prefix", ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct options options;
@@ -204,28 +205,11 @@ static void help_and_version_win_over_what_follows(void **state)
 static void the_help_names_every_option(void **state)
 {
     (void)state;
-    static const char *const names[] = {"--run-dir",
-                                        "--service",
-                                        "--token",
-                                        "--allow-uid",
-                                        "--slots",
-                                        "--capacity",
-                                        "--ceiling",
-                                        "--huge-pages",
-                                        "--lock",
-                                        "--numa-node",
-                                        "--root",
-                                        "--interval",
-                                        "--once",
-                                        "--max",
-                                        "--hierarchy",
-                                        "--search-patterns",
-                                        "--enable-patterns",
-                                        "--service-patterns",
-                                        "--print",
-                                        "--verbose",
-                                        "--help",
-                                        "--version"};
+    static const char *const names[] = {
+        "--run-dir", "--service",    "--token",     "--allow-uid",       "--slots",           "--capacity",
+        "--ceiling", "--huge-pages", "--lock",      "--numa-node",       "--host-prefix",     "--interval",
+        "--once",    "--max",        "--hierarchy", "--search-patterns", "--enable-patterns", "--service-patterns",
+        "--print",   "--verbose",    "--help",      "--version"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(strstr(options_help, names[i]));
 }

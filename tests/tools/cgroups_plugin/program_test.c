@@ -56,7 +56,7 @@ enum { MOST_ARGUMENTS = 20 };
 
 static void start(struct fixture *fixture, const char *const *more)
 {
-    const char *arguments[MOST_ARGUMENTS + 1] = {"--run-dir", fixture->run_dir, "--root", fixture->tree.path};
+    const char *arguments[MOST_ARGUMENTS + 1] = {"--run-dir", fixture->run_dir, "--host-prefix", fixture->tree.path};
     int count = 4;
     for (; more[count - 4] != NULL; count++) {
         assert_in_range(count, 4, MOST_ARGUMENTS - 1);
@@ -264,7 +264,7 @@ static void a_second_program_for_one_service_ends_with_the_number_of_the_status(
     struct program second;
     START(fixture, "--once");
     follower_read_above(&fixture->follower, 0);
-    const char *arguments[] = {"--run-dir", fixture->run_dir, "--root", fixture->tree.path, NULL};
+    const char *arguments[] = {"--run-dir", fixture->run_dir, "--host-prefix", fixture->tree.path, NULL};
     program_start(&second, arguments);
     assert_int_equal(program_end(&second, 0), NETIPC_ADDRESS_IN_USE);
     assert_non_null(strstr(second.text, "cgroups.plugin: open: "));
@@ -275,7 +275,7 @@ static void a_second_program_for_one_service_ends_with_the_number_of_the_status(
 static void once_without_a_hierarchy_ends_with_an_error(void **state)
 {
     struct fixture *fixture = *state;
-    const char *arguments[] = {"--run-dir", fixture->run_dir, "--root", "/nowhere", "--once", NULL};
+    const char *arguments[] = {"--run-dir", fixture->run_dir, "--host-prefix", "/nowhere", "--once", NULL};
     program_start(&fixture->program, arguments);
     assert_int_equal(program_end(&fixture->program, 0), NETIPC_SYSTEM);
     assert_non_null(strstr(fixture->program.text, "/nowhere/sys/fs/cgroup"));

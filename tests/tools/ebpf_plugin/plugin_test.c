@@ -438,7 +438,7 @@ static void a_root_stands_in_front_of_paths_and_proc(void **state)
     start_publisher(stage);
     tell(stage, "add\tours\t/cgroup.procs\t1", "added");
     tell(stage, "publish", "generation 1");
-    const char *arguments[] = {PLUGIN(stage), "--root", stage->directory, "--json", "--count", "1", NULL};
+    const char *arguments[] = {PLUGIN(stage), "--host-prefix", stage->directory, "--json", "--count", "1", NULL};
     program_start(&stage->plugin, stage->errors, arguments);
     struct json_object *report = next_report(stage);
     assert_int_equal(number(report, "pids"), 1);
@@ -605,7 +605,7 @@ static void wrong_values_are_64_too(void **state)
     struct stage *stage = *state;
     const char *const wrong[][8] = {
         {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "../other", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--root", stage->run_dir, NULL},
+        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--host-prefix", stage->run_dir, NULL},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         program_start(&stage->plugin, stage->errors, wrong[i]);

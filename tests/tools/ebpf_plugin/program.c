@@ -39,11 +39,13 @@ long milliseconds_left(long deadline)
     return left > 0 ? left : 0;
 }
 
+/* systemd gives INVOCATION_ID, which makes a token, to whoever runs the tests. */
 static void become(const char *errors, int in, int out, const char *const *arguments)
 {
     int error = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (error < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(error, STDERR_FILENO) < 0)
         _exit(126);
+    unsetenv("INVOCATION_ID");
     execv(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(127);
 }

@@ -33,7 +33,7 @@ finish()
 }
 trap finish EXIT
 mkdir -m 700 "$run"
-unset NETDATA_RUN_DIR
+unset NETDATA_RUN_DIR NETDATA_INVOCATION_ID INVOCATION_ID
 
 fail()
 {
