@@ -19,10 +19,12 @@
  */
 enum hierarchy_choice { HIERARCHY_AUTO, HIERARCHY_V1, HIERARCHY_V2 };
 
+enum { HIERARCHY_WALKED_MAX = 3 };
+
 struct hierarchy {
     bool unified;
     /* Directories to walk; the cgroups are what is found in any of them. */
-    const char *walked[3];
+    const char *walked[HIERARCHY_WALKED_MAX];
     size_t walked_count;
     /* Directories to look for a cgroup's cgroup.procs in; the first that has it is right. */
     const char *located[4];

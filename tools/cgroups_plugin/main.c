@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cgroups_plugin/clock.h"
+#include "tools/cgroups_plugin/events.h"
 #include "tools/cgroups_plugin/publication.h"
 #include "tools/cgroups_plugin/report.h"
 #include "tools/cgroups_plugin/scan.h"
@@ -7,13 +9,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 enum { EXIT_USAGE = 64 };
 
@@ -21,19 +18,22 @@ struct plugin {
     const struct options *options;
     struct scan_settings settings;
     struct publication publication;
+    struct events events;
     struct table latest;    /* of the last scan that worked; its serials say who came first */
     struct table published; /* zeroed while it is the same as latest, or when nothing is published yet */
+    uint64_t cost_ns;       /* of the last scan that worked */
     bool any_published;
     bool latest_is_published;
     /* What has been said, so that a lasting trouble is one line. */
     netipc_status scan_trouble;
     netipc_status publish_trouble;
-    bool said_left_out, said_too_deep, said_unreadable;
+    bool said_left_out, said_too_deep, said_unreadable, said_missing;
 };
 
 static bool open_settings(struct scan_settings *settings, const struct options *options, struct failure *failure)
 {
-    *settings = (struct scan_settings){options->host_prefix, options->hierarchy, {{0}, {0}, {0}}, options->max};
+    *settings =
+        (struct scan_settings){.root = options->host_prefix, .hierarchy = options->hierarchy, .max = options->max};
     return (pattern_list_parse(&settings->rules.search, options->search_patterns) &&
             pattern_list_parse(&settings->rules.enabled, options->enable_patterns) &&
             pattern_list_parse(&settings->rules.services, options->service_patterns)) ||
@@ -47,6 +47,18 @@ static void close_settings(struct scan_settings *settings)
     pattern_list_free(&settings->rules.services);
 }
 
+static void say_watches(struct plugin *plugin)
+{
+    const struct watches *watches = &plugin->events.watches;
+    if (watches->missing > 0 && !plugin->said_missing) {
+        report("scan: %zu directories are watched and %zu are not%s%s; changes there are seen at the interval",
+               watches->count, watches->missing,
+               watches->error == ENOSPC ? ", give more with fs.inotify.max_user_watches" : "",
+               watches->error == 0 ? ", give more with --watches" : "");
+    }
+    plugin->said_missing = watches->missing > 0;
+}
+
 static void say_notes(struct plugin *plugin, const struct scan_notes *notes)
 {
     if (plugin->latest.left_out > 0 && !plugin->said_left_out)
@@ -57,6 +69,7 @@ static void say_notes(struct plugin *plugin, const struct scan_notes *notes)
                WALK_ID_MAX);
     if (notes->unreadable > 0 && !plugin->said_unreadable)
         report("scan: the children of %zu cgroups cannot be listed: permission denied", notes->unreadable);
+    say_watches(plugin);
     plugin->said_left_out = plugin->said_left_out || plugin->latest.left_out > 0;
     plugin->said_too_deep = plugin->said_too_deep || notes->too_deep > 0;
     plugin->said_unreadable = plugin->said_unreadable || notes->unreadable > 0;
@@ -93,9 +106,16 @@ static bool rescan(struct plugin *plugin, struct failure *failure)
         return false;
     }
     plugin->scan_trouble = NETIPC_OK;
+    plugin->cost_ns = notes.cost_ns;
     replace_latest(plugin, &table);
     say_notes(plugin, &notes);
     return true;
+}
+
+static double cost_each_ns(const struct plugin *plugin)
+{
+    size_t count = plugin->latest.count + plugin->latest.left_out;
+    return (double)plugin->cost_ns / (double)(count > 0 ? count : 1);
 }
 
 static bool publish(struct plugin *plugin, struct failure *failure)
@@ -111,110 +131,58 @@ static bool publish(struct plugin *plugin, struct failure *failure)
     plugin->any_published = plugin->latest_is_published = true;
     table_free(&plugin->published);
     if (plugin->options->verbose)
-        report("published: generation %" PRIu64 " with %zu cgroups", generation, plugin->latest.count);
+        report("published: generation %" PRIu64 " with %zu cgroups; scanned in %.3f ms, %.0f ns a cgroup", generation,
+               plugin->latest.count, (double)plugin->cost_ns / 1e6, cost_each_ns(plugin));
     return true;
 }
 
 /* One round: scan, and publish what has changed or could not be published before. */
 static bool update(struct plugin *plugin, struct failure *failure)
 {
-    return rescan(plugin, failure) && (plugin->latest_is_published || publish(plugin, failure));
-}
-
-/* Fires at start + n · interval, however long a scan takes; what is missed meanwhile counts once. */
-static int open_timer(uint64_t interval_ns, struct failure *failure)
-{
-    struct timespec period = {.tv_sec = (time_t)(interval_ns / 1000000000u),
-                              .tv_nsec = (long)(interval_ns % 1000000000u)};
-    struct itimerspec spec = {.it_interval = period, .it_value = period};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd >= 0 && timerfd_settime(fd, 0, &spec, NULL) == 0)
-        return fd;
-    fail_errno(failure, errno, "timer");
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-/* The signals are blocked before the library starts its thread, which blocks all of them anyway. */
-static int open_signals(struct failure *failure)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    signal(SIGPIPE, SIG_IGN); /* a closed stderr is no reason to end */
-    int fd = -1;
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) == 0)
-        fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        fail_errno(failure, errno, "signals");
-    return fd;
-}
-
-enum wish { WISH_NOTHING, WISH_SCAN, WISH_END };
-
-static enum wish next_wish(int signals, int timer, struct failure *failure)
-{
-    struct pollfd polled[2] = {{.fd = signals, .events = POLLIN}, {.fd = timer, .events = POLLIN}};
-    if (poll(polled, 2, -1) < 0) {
-        if (errno == EINTR)
-            return WISH_NOTHING;
-        fail_errno(failure, errno, "poll");
-        return WISH_END;
-    }
-    struct signalfd_siginfo signal_info;
-    uint64_t expirations;
-    enum wish wish = WISH_NOTHING;
-    if (read(timer, &expirations, sizeof expirations) > 0)
-        wish = WISH_SCAN;
-    while (read(signals, &signal_info, sizeof signal_info) == (ssize_t)sizeof signal_info) {
-        if (signal_info.ssi_signo != SIGHUP)
-            return WISH_END;
-        wish = WISH_SCAN;
-    }
-    return wish;
+    struct events *events = &plugin->events;
+    uint64_t began = clock_now_ns();
+    events_drain(events);
+    schedule_begin(&events->schedule, began);
+    bool done = rescan(plugin, failure), changed = done && !plugin->latest_is_published;
+    if (changed)
+        done = publish(plugin, failure);
+    uint64_t now = clock_now_ns();
+    schedule_end(&events->schedule, began, now, changed);
+    if (events->watches.added > 0)
+        schedule_want(&events->schedule, now); /* for what has changed there before they were watched */
+    return done;
 }
 
 /* Serves until a signal ends it. Failures of a scan or of publishing are for the next round to mend. */
-static bool run(struct plugin *plugin, int signals, int timer, struct failure *failure)
+static bool run(struct plugin *plugin, struct failure *failure)
 {
-    if (!update(plugin, failure) && plugin->options->once)
+    struct failure trouble = {0};
+    schedule_start(&plugin->events.schedule, plugin->options->interval_ns, plugin->options->early_ns, clock_now_ns());
+    if (!update(plugin, &trouble) && plugin->options->once) {
+        *failure = trouble;
         return false;
-    *failure = (struct failure){0};
-    for (;;) {
-        struct failure trouble;
-        switch (next_wish(signals, timer, failure)) {
-        case WISH_SCAN:
-            (void)update(plugin, &trouble);
-            break;
-        case WISH_END:
-            return failure->status == NETIPC_OK;
-        case WISH_NOTHING:
-            break;
-        }
     }
+    *failure = (struct failure){0};
+    while (events_wait(&plugin->events, failure) == WISH_SCAN)
+        (void)update(plugin, &trouble);
+    return failure->status == NETIPC_OK;
 }
 
 static int serve(struct plugin *plugin)
 {
     struct failure failure = {0};
     const struct options *options = plugin->options;
-    int timer = -1, signals = open_signals(&failure);
     bool done = false;
-    if (signals < 0 || (!options->once && (timer = open_timer(options->interval_ns, &failure)) < 0)) {
+    if (!events_open(&plugin->events, options->once, options->watches_max, &failure)) {
         report_status("start", failure.status, failure.detail);
     } else if (!publication_open(&plugin->publication, options, &failure)) {
         report_status("open", failure.status, failure.detail);
     } else {
-        done = run(plugin, signals, timer, &failure);
+        plugin->settings.watches = &plugin->events.watches;
+        done = run(plugin, &failure);
         publication_close(&plugin->publication);
     }
-    if (timer >= 0)
-        close(timer);
-    if (signals >= 0)
-        close(signals);
+    events_close(&plugin->events);
     return done ? EXIT_SUCCESS : (int)failure.status;
 }
 
@@ -223,7 +191,7 @@ static int print(struct plugin *plugin)
     struct failure failure;
     if (!rescan(plugin, &failure))
         return (int)failure.status;
-    if (table_print_json(&plugin->latest, stdout))
+    if (table_print_json(&plugin->latest, plugin->cost_ns, stdout))
         return EXIT_SUCCESS;
     fail_errno(&failure, errno, "standard output");
     report_status("print", failure.status, failure.detail);

@@ -35,6 +35,9 @@ enum option_code {
     NUMA_NODE,
     HOST_PREFIX,
     INTERVAL,
+    EARLY,
+    WATCHES,
+    LOOKUP_SERVICE,
     ONCE,
     MAX,
     HIERARCHY,
@@ -59,6 +62,9 @@ static const struct option long_options[] = {{"run-dir", required_argument, NULL
                                              {"numa-node", required_argument, NULL, NUMA_NODE},
                                              {"host-prefix", required_argument, NULL, HOST_PREFIX},
                                              {"interval", required_argument, NULL, INTERVAL},
+                                             {"early-interval", required_argument, NULL, EARLY},
+                                             {"watches", required_argument, NULL, WATCHES},
+                                             {"lookup-service", required_argument, NULL, LOOKUP_SERVICE},
                                              {"once", no_argument, NULL, ONCE},
                                              {"max", required_argument, NULL, MAX},
                                              {"hierarchy", required_argument, NULL, HIERARCHY},
@@ -178,16 +184,21 @@ static bool take_number(struct options *options, int option, const char *name, c
             return bad_value(failure, name, value, "a number of cgroups");
         options->max = (size_t)number;
         return true;
+    case WATCHES:
+        if (!parse_number(value, 0, INT32_MAX, false, &number))
+            return bad_value(failure, name, value, "a number of directories");
+        options->watches_max = (size_t)number;
+        return true;
     default:
-        return parse_interval(value, &options->interval_ns) ||
+        return parse_interval(value, option == EARLY ? &options->early_ns : &options->interval_ns) ||
                bad_value(failure, name, value, "a number of seconds from 0.01 to 86400");
     }
 }
 
 static bool take_text(struct options *options, int option, const char *name, const char *value, struct failure *failure)
 {
-    bool is_list = option == SEARCH || option == ENABLE || option == SERVICES;
-    if (value[0] == '\0' && !is_list)
+    bool may_be_empty = option == SEARCH || option == ENABLE || option == SERVICES || option == LOOKUP_SERVICE;
+    if (value[0] == '\0' && !may_be_empty)
         return fail(failure, NETIPC_INVALID_ARGUMENT, "--%s: the value is empty", name);
     switch (option) {
     case RUN_DIR:
@@ -195,6 +206,9 @@ static bool take_text(struct options *options, int option, const char *name, con
         return true;
     case SERVICE:
         options->service = value;
+        return true;
+    case LOOKUP_SERVICE:
+        options->lookup_service = value;
         return true;
     case HOST_PREFIX:
         return set_host_prefix(options, value, failure);
@@ -235,6 +249,8 @@ static bool take(struct options *options, int option, const char *name, const ch
     case NUMA_NODE:
     case MAX:
     case INTERVAL:
+    case EARLY:
+    case WATCHES:
         return take_number(options, option, name, value, failure);
     default:
         return take_text(options, option, name, value, failure);
@@ -244,7 +260,10 @@ static bool take(struct options *options, int option, const char *name, const ch
 static bool set_defaults(struct options *options, struct failure *failure)
 {
     *options = (struct options){.service = "cgroups-snapshot",
+                                .lookup_service = "cgroups-lookup",
                                 .interval_ns = UINT64_C(10000000000),
+                                .early_ns = UINT64_C(250000000),
+                                .watches_max = 100000,
                                 .numa_node = NETIPC_NUMA_NODE_ANY,
                                 .search_patterns = default_search,
                                 .enable_patterns = default_enable,

@@ -16,6 +16,9 @@ struct options {
     uint64_t token;
     bool token_given;
     uint64_t interval_ns;
+    uint64_t early_ns;
+    size_t watches_max;
+    const char *lookup_service; /* "" for none */
     enum hierarchy_choice hierarchy;
     bool once;
     bool print;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/scan.h"
 
+#include "tools/cgroups_plugin/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -91,11 +93,25 @@ static bool locate(struct table *table, const struct hierarchy *hierarchy, struc
     return true;
 }
 
-static bool walk_all(struct id_list *ids, const struct hierarchy *hierarchy, const struct rules *rules,
+static bool walk_one(struct id_list *ids, size_t index, const char *mount, const struct scan_settings *settings,
                      struct failure *failure)
 {
+    size_t first = ids->count;
+    if (!walk(ids, mount, &settings->rules.search, failure))
+        return false;
+    if (settings->watches == NULL)
+        return true;
+    id_list_sort_from(ids, first);
+    return watches_set(settings->watches, index, mount, ids->ids + first, ids->count - first, failure);
+}
+
+static bool walk_all(struct id_list *ids, const struct hierarchy *hierarchy, const struct scan_settings *settings,
+                     struct failure *failure)
+{
+    if (settings->watches != NULL)
+        watches_begin(settings->watches);
     for (size_t i = 0; i < hierarchy->walked_count; i++) {
-        if (!walk(ids, hierarchy->walked[i], &rules->search, failure))
+        if (!walk_one(ids, i, hierarchy->walked[i], settings, failure))
             return false;
     }
     id_list_sort(ids);
@@ -107,15 +123,17 @@ bool scan(struct table *table, const struct table *previous, const struct scan_s
 {
     struct hierarchy hierarchy;
     struct id_list ids = {0};
+    uint64_t begun = clock_now_ns();
     *table = (struct table){0};
     *notes = (struct scan_notes){0};
     if (!hierarchy_find(&hierarchy, settings->root, settings->hierarchy, failure))
         return false;
-    bool done = walk_all(&ids, &hierarchy, &settings->rules, failure) &&
+    bool done = walk_all(&ids, &hierarchy, settings, failure) &&
                 table_build(table, previous, &ids, &settings->rules, hierarchy.unified, settings->max, failure) &&
                 locate(table, &hierarchy, failure) && table_settle(table, failure);
     notes->unreadable = ids.unreadable;
     notes->too_deep = ids.too_deep;
+    notes->cost_ns = clock_now_ns() - begun;
     if (!done)
         table_free(table);
     id_list_free(&ids);

@@ -4,19 +4,22 @@
 
 #include "tools/cgroups_plugin/hierarchy.h"
 #include "tools/cgroups_plugin/table.h"
+#include "tools/cgroups_plugin/watches.h"
 
 /* What does not change between two scans. */
 struct scan_settings {
     const char *root;
     enum hierarchy_choice hierarchy;
     struct rules rules;
-    size_t max; /* 0: no maximum */
+    size_t max;              /* 0: no maximum */
+    struct watches *watches; /* NULL: nothing is watched */
 };
 
 /* What an operator may want to know of a scan beside its table. */
 struct scan_notes {
     size_t unreadable;
     size_t too_deep;
+    uint64_t cost_ns;
 };
 
 /*

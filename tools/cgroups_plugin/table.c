@@ -75,7 +75,7 @@ static bool add_all(struct table *table, const struct table *previous, const str
     bool same_kind = previous->unified == table->unified;
     for (; table->count < ids->count; table->count++) {
         struct record *record = &table->records[table->count];
-        const char *id = ids->ids[table->count];
+        const char *id = ids->ids[table->count].id;
         int order = 1;
         while (known < previous->count && (order = strcmp(previous->records[known].id, id)) < 0)
             known++;

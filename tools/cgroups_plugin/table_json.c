@@ -54,10 +54,13 @@ static void print_record(const struct record *record, FILE *stream)
     fputc('}', stream);
 }
 
-bool table_print_json(const struct table *table, FILE *stream)
+bool table_print_json(const struct table *table, uint64_t cost_ns, FILE *stream)
 {
-    fprintf(stream, "{\"hierarchy\": \"%s\", \"count\": %zu, \"left_out\": %zu, \"cgroups\": [",
-            table->unified ? "v2" : "v1", table->count, table->left_out);
+    fprintf(stream,
+            "{\"hierarchy\": \"%s\", \"count\": %zu, \"left_out\": %zu, \"truncated\": %s, \"scan_ns\": %" PRIu64
+            ", \"cgroups\": [",
+            table->unified ? "v2" : "v1", table->count, table->left_out, table->left_out > 0 ? "true" : "false",
+            cost_ns);
     for (size_t i = 0; i < table->count; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", stream);
         print_record(&table->records[i], stream);

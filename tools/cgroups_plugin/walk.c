@@ -58,11 +58,11 @@ static void *grown(void *items, size_t *capacity, size_t wanted, size_t size)
     return moved;
 }
 
-static bool add_id(struct walk *walk)
+static bool add_id(struct walk *walk, ino_t inode, bool visited)
 {
     struct id_list *list = walk->list;
     if (list->count == list->capacity) {
-        const char **ids = grown(list->ids, &list->capacity, list->count + 1, sizeof *ids);
+        struct found_id *ids = grown(list->ids, &list->capacity, list->count + 1, sizeof *ids);
         if (ids == NULL)
             return out_of_memory(walk);
         list->ids = ids;
@@ -70,7 +70,7 @@ static bool add_id(struct walk *walk)
     const char *id = arena_text(&list->texts, walk->id, strlen(walk->id));
     if (id == NULL)
         return out_of_memory(walk);
-    list->ids[list->count++] = id;
+    list->ids[list->count++] = (struct found_id){id, inode, visited};
     return true;
 }
 
@@ -173,7 +173,7 @@ static bool enter(struct walk *walk, int parent, const char *name, const struct 
         if (errno != EACCES && errno != EPERM)
             return cannot_read(walk, errno);
         walk->list->unreadable++;
-        return add_id(walk);
+        return add_id(walk, status->st_ino, false);
     }
     DIR *stream = fdopendir(fd);
     if (stream == NULL) {
@@ -185,7 +185,7 @@ static bool enter(struct walk *walk, int parent, const char *name, const struct 
         closedir(stream); /* replaced in between: the next scan sees the other one */
         return true;
     }
-    if (!add_id(walk)) {
+    if (!add_id(walk, status->st_ino, true)) {
         closedir(stream);
         return false;
     }
@@ -225,8 +225,9 @@ static bool visit_next(struct walk *walk)
     if (!S_ISDIR(status.st_mode) || status.st_dev != frame->device)
         return true;
     bool leaf = walk->links_count_children && status.st_nlink == 2;
-    if (leaf || !pattern_list_matches(walk->search, walk->id))
-        return add_id(walk);
+    bool visited = pattern_list_matches(walk->search, walk->id);
+    if (leaf || !visited)
+        return add_id(walk, status.st_ino, visited);
     return enter(walk, parent, name, &status);
 }
 
@@ -250,11 +251,12 @@ static bool start(struct walk *walk)
         return false;
     }
     walk->links_count_children = links_count(dirfd(stream));
-    if (!add_id(walk)) {
+    bool visited = pattern_list_matches(walk->search, walk->id);
+    if (!add_id(walk, status.st_ino, visited)) {
         closedir(stream);
         return false;
     }
-    if (pattern_list_matches(walk->search, walk->id))
+    if (visited)
         return push(walk, stream, &status);
     closedir(stream);
     return true;
@@ -284,17 +286,24 @@ bool walk(struct id_list *list, const char *mount, const struct pattern_list *se
 
 static int by_bytes(const void *left, const void *right)
 {
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
+    const struct found_id *a = left, *b = right;
+    return strcmp(a->id, b->id);
+}
+
+void id_list_sort_from(struct id_list *list, size_t first)
+{
+    if (list->count > first)
+        qsort(list->ids + first, list->count - first, sizeof *list->ids, by_bytes);
 }
 
 void id_list_sort(struct id_list *list)
 {
     if (list->count == 0)
         return;
-    qsort(list->ids, list->count, sizeof *list->ids, by_bytes);
+    id_list_sort_from(list, 0);
     size_t kept = 1;
     for (size_t i = 1; i < list->count; i++) {
-        if (strcmp(list->ids[i], list->ids[kept - 1]) != 0)
+        if (strcmp(list->ids[i].id, list->ids[kept - 1].id) != 0)
             list->ids[kept++] = list->ids[i];
     }
     list->count = kept;

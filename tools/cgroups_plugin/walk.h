@@ -8,13 +8,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* The longest id that is kept: it bounds the memory that a chain of nested directories can take. */
 enum { WALK_ID_MAX = 16 * 1024 };
 
-/* Ids of cgroups: paths below a mount, "/" for the mount itself. Zeroed is empty. */
+struct found_id {
+    const char *id; /* the path below a mount, "/" for the mount itself */
+    ino_t inode;
+    bool visited; /* its children are looked for */
+};
+
+/* Cgroups. Zeroed is empty. */
 struct id_list {
-    const char **ids;
+    struct found_id *ids;
     size_t count;
     size_t capacity;
     size_t unreadable; /* directories whose children could not be listed for want of permission */
@@ -31,7 +38,10 @@ struct id_list {
  */
 bool walk(struct id_list *list, const char *mount, const struct pattern_list *search, struct failure *failure);
 
-/* Sorts by bytes and drops what is there twice. */
+/* Sorts those from first on by the bytes of their ids. */
+void id_list_sort_from(struct id_list *list, size_t first);
+
+/* Sorts all, and drops what is there twice. */
 void id_list_sort(struct id_list *list);
 void id_list_free(struct id_list *list);
 

@@ -58,7 +58,7 @@ static void next_table(struct fixture *fixture, const char *const *ids, size_t m
     list.ids = calloc(count + 1, sizeof *list.ids);
     assert_non_null(list.ids);
     for (; list.count < count; list.count++)
-        list.ids[list.count] = arena_text(&list.texts, ids[list.count], strlen(ids[list.count]));
+        list.ids[list.count].id = arena_text(&list.texts, ids[list.count], strlen(ids[list.count]));
     id_list_sort(&list);
     assert_true(table_build(&table, &fixture->table, &list, &fixture->rules, false, max, &failure));
     id_list_free(&list);

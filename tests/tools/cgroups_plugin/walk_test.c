@@ -56,7 +56,7 @@ static void expect_ids(struct id_list *list, const char *const *wanted)
     for (; wanted[i] != NULL; i++) {
         if (i >= list->count)
             fail_msg("%s is missing", wanted[i]);
-        assert_string_equal(list->ids[i], wanted[i]);
+        assert_string_equal(list->ids[i].id, wanted[i]);
     }
     assert_int_equal(list->count, i);
     id_list_free(list);
@@ -177,7 +177,7 @@ static void a_tree_deeper_than_a_path_can_be_long_is_walked_with_few_descriptors
     assert_int_equal(list.count, 1 + 2 * DEPTH);
     size_t longest = 0;
     for (size_t i = 0; i < list.count; i++)
-        longest = strlen(list.ids[i]) > longest ? strlen(list.ids[i]) : longest;
+        longest = strlen(list.ids[i].id) > longest ? strlen(list.ids[i].id) : longest;
     assert_int_equal(longest, 3 * (DEPTH - 1) + strlen("/leaf"));
     assert_int_equal(list.too_deep, 0);
     id_list_free(&list);
@@ -238,7 +238,7 @@ static void directories_may_vanish_during_the_walk(void **state)
         struct id_list list = walked(tree->path, "*");
         size_t stable = 0;
         for (size_t i = 0; i < list.count; i++)
-            stable += strncmp(list.ids[i], "/busy/stable-", 13) == 0;
+            stable += strncmp(list.ids[i].id, "/busy/stable-", 13) == 0;
         assert_int_equal(stable, 200);
         id_list_free(&list);
     }
@@ -282,8 +282,8 @@ static int walk_as_nobody(const struct fake_tree *tree)
     if (!pattern_list_parse(&search, "*") || !walk(&list, tree->path, &search, &failure))
         return 2;
     id_list_sort(&list);
-    bool right = list.count == 4 && list.unreadable == 1 && strcmp(list.ids[1], "/locked") == 0 &&
-                 strcmp(list.ids[3], "/open/b") == 0;
+    bool right = list.count == 4 && list.unreadable == 1 && strcmp(list.ids[1].id, "/locked") == 0 &&
+                 strcmp(list.ids[3].id, "/open/b") == 0;
     pattern_list_free(&search);
     id_list_free(&list);
     return right ? 0 : 3;

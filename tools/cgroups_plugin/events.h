@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CGROUPS_PLUGIN_EVENTS_H
+#define CGROUPS_PLUGIN_EVENTS_H
+
+#include "tools/cgroups_plugin/failure.h"
+#include "tools/cgroups_plugin/schedule.h"
+#include "tools/cgroups_plugin/watches.h"
+
+#include <stdbool.h>
+
+/* What the program waits for. */
+struct events {
+    int signals;
+    int misses; /* an eventfd, written to by whoever looked for a cgroup in vain */
+    bool once;  /* scans when it is told to by a signal, and else not */
+    struct watches watches;
+    struct schedule schedule;
+};
+
+/* watches_max: as watches_open(). False: *events is empty. Without inotify it says so on stderr and goes by the clock.
+ */
+bool events_open(struct events *events, bool once, size_t watches_max, struct failure *failure);
+void events_close(struct events *events);
+
+enum wish { WISH_SCAN, WISH_END };
+
+/* WISH_END also when it cannot go on; *failure says why then, and is untouched else. */
+enum wish events_wait(struct events *events, struct failure *failure);
+
+/* What has happened so far is what the next scan sees. */
+void events_drain(struct events *events);
+
+/* Any thread, and never blocks. */
+void events_tell_miss(const struct events *events);
+
+#endif
