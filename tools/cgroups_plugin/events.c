@@ -51,16 +51,20 @@ void events_close(struct events *events)
     events->signals = events->misses = -1;
 }
 
-void events_tell_miss(const struct events *events)
+void events_tell_miss(struct events *events)
 {
     uint64_t one = 1;
+    if (atomic_exchange_explicit(&events->miss_told, true, memory_order_relaxed))
+        return;
     ssize_t wrote = write(events->misses, &one, sizeof one);
-    (void)wrote; /* it fails only when it has been told so often that it cannot be missed */
+    (void)wrote; /* it has room for more than that one */
 }
 
-static bool read_misses(const struct events *events)
+/* Who tells between the two is read at once, or the next time. */
+static bool read_misses(struct events *events)
 {
     uint64_t count;
+    atomic_store_explicit(&events->miss_told, false, memory_order_relaxed);
     return read(events->misses, &count, sizeof count) > 0;
 }
 

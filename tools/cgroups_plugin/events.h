@@ -6,13 +6,15 @@
 #include "tools/cgroups_plugin/schedule.h"
 #include "tools/cgroups_plugin/watches.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What the program waits for. */
 struct events {
     int signals;
-    int misses; /* an eventfd, written to by whoever looked for a cgroup in vain */
-    bool once;  /* scans when it is told to by a signal, and else not */
+    int misses;            /* an eventfd, written to by whoever looked for a cgroup in vain ... */
+    atomic_bool miss_told; /* ... once until it is read */
+    bool once;             /* scans when it is told to by a signal, and else not */
     struct watches watches;
     struct schedule schedule;
 };
@@ -31,6 +33,6 @@ enum wish events_wait(struct events *events, struct failure *failure);
 void events_drain(struct events *events);
 
 /* Any thread, and never blocks. */
-void events_tell_miss(const struct events *events);
+void events_tell_miss(struct events *events);
 
 #endif

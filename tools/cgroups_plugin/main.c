@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/clock.h"
 #include "tools/cgroups_plugin/events.h"
+#include "tools/cgroups_plugin/lookup.h"
 #include "tools/cgroups_plugin/publication.h"
 #include "tools/cgroups_plugin/report.h"
 #include "tools/cgroups_plugin/scan.h"
@@ -19,6 +20,7 @@ struct plugin {
     struct scan_settings settings;
     struct publication publication;
     struct events events;
+    struct lookup lookup;
     struct table latest;    /* of the last scan that worked; its serials say who came first */
     struct table published; /* zeroed while it is the same as latest, or when nothing is published yet */
     uint64_t cost_ns;       /* of the last scan that worked */
@@ -75,6 +77,15 @@ static void say_notes(struct plugin *plugin, const struct scan_notes *notes)
     plugin->said_unreadable = plugin->said_unreadable || notes->unreadable > 0;
 }
 
+static void say_cost(const struct plugin *plugin, const struct scan_notes *notes)
+{
+    size_t count = plugin->latest.count + plugin->latest.left_out;
+    double each_ns = (double)notes->cost_ns / (double)(count > 0 ? count : 1);
+    if (plugin->options->verbose)
+        report("scanned: %zu cgroups in %.3f ms, %.0f ns a cgroup; %zu directories are watched", count,
+               (double)notes->cost_ns / 1e6, each_ns, plugin->events.watches.count);
+}
+
 static const struct table *published_table(const struct plugin *plugin)
 {
     return plugin->latest_is_published ? &plugin->latest : &plugin->published;
@@ -108,14 +119,10 @@ static bool rescan(struct plugin *plugin, struct failure *failure)
     plugin->scan_trouble = NETIPC_OK;
     plugin->cost_ns = notes.cost_ns;
     replace_latest(plugin, &table);
+    lookup_set_truncated(&plugin->lookup, plugin->latest.left_out > 0);
     say_notes(plugin, &notes);
+    say_cost(plugin, &notes);
     return true;
-}
-
-static double cost_each_ns(const struct plugin *plugin)
-{
-    size_t count = plugin->latest.count + plugin->latest.left_out;
-    return (double)plugin->cost_ns / (double)(count > 0 ? count : 1);
 }
 
 static bool publish(struct plugin *plugin, struct failure *failure)
@@ -127,12 +134,19 @@ static bool publish(struct plugin *plugin, struct failure *failure)
         plugin->publish_trouble = failure->status;
         return false;
     }
+    if (!lookup_put(&plugin->lookup, &plugin->latest, generation)) {
+        /* To be mended by the next round as if nothing were published: with one more generation. */
+        fail_errno(failure, ENOMEM, "lookups are answered from the generation before");
+        if (plugin->publish_trouble != failure->status)
+            report_status("lookup", failure->status, failure->detail);
+        plugin->publish_trouble = failure->status;
+        return false;
+    }
     plugin->publish_trouble = NETIPC_OK;
     plugin->any_published = plugin->latest_is_published = true;
     table_free(&plugin->published);
     if (plugin->options->verbose)
-        report("published: generation %" PRIu64 " with %zu cgroups; scanned in %.3f ms, %.0f ns a cgroup", generation,
-               plugin->latest.count, (double)plugin->cost_ns / 1e6, cost_each_ns(plugin));
+        report("published: generation %" PRIu64 " with %zu cgroups", generation, plugin->latest.count);
     return true;
 }
 
@@ -168,6 +182,18 @@ static bool run(struct plugin *plugin, struct failure *failure)
     return failure->status == NETIPC_OK;
 }
 
+static bool serve_lookups(struct plugin *plugin, struct failure *failure)
+{
+    if (!lookup_open(&plugin->lookup, plugin->options, &plugin->settings.rules, &plugin->events, failure)) {
+        report_status("open", failure->status, failure->detail);
+        return false;
+    }
+    plugin->settings.watches = &plugin->events.watches;
+    bool done = run(plugin, failure);
+    lookup_close(&plugin->lookup);
+    return done;
+}
+
 static int serve(struct plugin *plugin)
 {
     struct failure failure = {0};
@@ -178,8 +204,7 @@ static int serve(struct plugin *plugin)
     } else if (!publication_open(&plugin->publication, options, &failure)) {
         report_status("open", failure.status, failure.detail);
     } else {
-        plugin->settings.watches = &plugin->events.watches;
-        done = run(plugin, &failure);
+        done = serve_lookups(plugin, &failure);
         publication_close(&plugin->publication);
     }
     events_close(&plugin->events);

@@ -77,7 +77,11 @@ static bool glob_matches(const char *glob, size_t glob_length, const char *subje
 
 bool pattern_list_matches(const struct pattern_list *list, const char *subject)
 {
-    size_t length = strlen(subject);
+    return pattern_list_matches_bytes(list, subject, strlen(subject));
+}
+
+bool pattern_list_matches_bytes(const struct pattern_list *list, const char *subject, size_t length)
+{
     for (size_t i = 0; i < list->count; i++) {
         if (glob_matches(list->words[i].glob, list->words[i].length, subject, length))
             return !list->words[i].negative;

@@ -19,6 +19,7 @@ struct pattern_list {
 /* text is copied. False: out of memory. */
 bool pattern_list_parse(struct pattern_list *list, const char *text);
 bool pattern_list_matches(const struct pattern_list *list, const char *subject);
+bool pattern_list_matches_bytes(const struct pattern_list *list, const char *subject, size_t length);
 void pattern_list_free(struct pattern_list *list);
 
 #endif

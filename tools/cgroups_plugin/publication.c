@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* What is written to, the latest one, and one that a request is answered from. */
+enum { SLOTS_BESIDE_HISTORY = 3 };
+
 static bool fail_library(struct failure *failure, netipc_status status)
 {
     return fail(failure, status, "%s", netipc_status_detail());
@@ -18,9 +21,12 @@ static void report_refusal(void *context, netipc_log_level level, const char *ev
         report_event(context, level, event, fields, field_count);
 }
 
-static void configure(netipc_publisher_config *config, const struct options *options)
+static void configure(netipc_publisher_config *config, netipc_service_config *requests, const struct options *options)
 {
     netipc_publisher_config_init(config);
+    netipc_publisher_requests_init(requests);
+    requests->method = NETIPC_METHOD_CGROUPS_SNAPSHOT;
+    config->requests = requests;
     config->run_dir = options->run_dir;
     config->service = options->service;
     config->token = options->token;
@@ -29,6 +35,8 @@ static void configure(netipc_publisher_config *config, const struct options *opt
     config->schema = netipc_cgroups_schema();
     if (options->slots != 0)
         config->slots = options->slots;
+    if (config->slots < config->history + SLOTS_BESIDE_HISTORY)
+        config->history = config->slots - SLOTS_BESIDE_HISTORY;
     if (options->capacity != 0)
         config->capacity = options->capacity;
     if (options->ceiling != 0)
@@ -41,9 +49,10 @@ static void configure(netipc_publisher_config *config, const struct options *opt
 bool publication_open(struct publication *publication, const struct options *options, struct failure *failure)
 {
     netipc_publisher_config config;
+    netipc_service_config requests;
     *publication = (struct publication){.services = strspn(options->service_patterns, " \t\r\n") !=
                                                     strlen(options->service_patterns)};
-    configure(&config, options);
+    configure(&config, &requests, options);
     netipc_status status = netipc_cgroups_snapshot_builder_new(&publication->builder);
     if (status == NETIPC_OK)
         status = netipc_publisher_open(&config, &publication->publisher);
@@ -54,17 +63,26 @@ bool publication_open(struct publication *publication, const struct options *opt
     return false;
 }
 
-static netipc_status build(netipc_cgroups_snapshot_builder *builder, const struct table *table)
+static netipc_status add(netipc_cgroups_snapshot_builder *builder, const struct table *table, bool duplicates)
 {
-    netipc_cgroups_snapshot_builder_reset(builder);
     for (size_t i = 0; i < table->count; i++) {
         const struct record *record = &table->records[i];
+        if (((record->options & NETIPC_CGROUP_DUPLICATE) != 0) != duplicates)
+            continue;
         netipc_status status = netipc_cgroups_snapshot_builder_add(builder, record->hash, record->options,
                                                                    record->enabled, record->name, record->path);
         if (status != NETIPC_OK)
             return status;
     }
     return NETIPC_OK;
+}
+
+/* Who looks for a name finds the first that has it: duplicates come last. */
+static netipc_status build(netipc_cgroups_snapshot_builder *builder, const struct table *table)
+{
+    netipc_cgroups_snapshot_builder_reset(builder);
+    netipc_status status = add(builder, table, false);
+    return status == NETIPC_OK ? add(builder, table, true) : status;
 }
 
 /* The snapshot names its own generation, and nobody but us publishes: it is the next one. */

@@ -253,7 +253,7 @@ static void odd_bytes_are_printed_as_json(void **state)
     size_t length = 0;
     FILE *stream = open_memstream(&text, &length);
     assert_non_null(stream);
-    assert_true(table_print_json(&fixture->table, stream));
+    assert_true(table_print_json(&fixture->table, 1, stream));
     fclose(stream);
     assert_non_null(
         strstr(text, "\"id\": \"/quote\\\"back\\\\slash\\u000aline\\udcff\\udced\\udca0\\udc80\xc3\xa9\", "));
@@ -268,7 +268,7 @@ static void a_full_device_fails_the_printing(void **state)
     assert_true(rescan(fixture));
     FILE *stream = fopen("/dev/full", "we");
     assert_non_null(stream);
-    assert_false(table_print_json(&fixture->table, stream));
+    assert_false(table_print_json(&fixture->table, 1, stream));
     fclose(stream);
 }
 
