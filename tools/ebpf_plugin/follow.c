@@ -126,8 +126,8 @@ static netipc_status use_snapshot(struct follower *follower, const netipc_snapsh
     memcpy(table->incarnation, info->incarnation, sizeof table->incarnation);
     table->generation = info->generation;
     if (follower->options->verbose)
-        notice("generation %" PRIu64 ": %" PRIu64 " bytes, %zu cgroups, %zu added, %zu removed", info->generation,
-               info->length, table->count, diff->added, diff->removed);
+        notice("generation %" PRIu64 ": %" PRIu64 " bytes, %zu cgroups, %zu added, %zu changed, %zu removed",
+               info->generation, info->length, table->count, diff->added, diff->changed, diff->removed);
     return NETIPC_OK;
 }
 

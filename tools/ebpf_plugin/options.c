@@ -36,7 +36,7 @@ static const char help[] =
     "        incarnation, generation   of the publisher and snapshot that the table was built from\n"
     "        items       cgroups in the table\n"
     "        pids        distinct processes in the enabled cgroups\n"
-    "        added, removed   cgroups, against the table before, by name and path\n"
+    "        added, changed, removed   cgroups, against the table before, by hash and name\n"
     "        started, ended   processes, against the reading before, by pid and start time\n"
     "\n"
     "Exit status: 0 after --count lines, SIGTERM or SIGINT; 64 for wrong usage; else the number of a netipc\n"

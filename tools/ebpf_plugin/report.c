@@ -30,17 +30,17 @@ static bool reserve(struct line_buffer *line, size_t capacity)
 
 bool report_text(const struct report *report, struct line_buffer *line)
 {
-    enum { ENOUGH = 512 }; /* the state's word and eight numbers */
+    enum { ENOUGH = 512 }; /* the state's word and nine numbers */
     if (!reserve(line, ENOUGH))
         return false;
     char incarnation[INCARNATION_TEXT];
     write_incarnation(report->table, incarnation);
     line->length = (size_t)snprintf(line->text, ENOUGH,
                                     "state=%s incarnation=%s generation=%" PRIu64
-                                    " items=%zu pids=%zu added=%zu removed=%zu started=%zu ended=%zu\n",
+                                    " items=%zu pids=%zu added=%zu changed=%zu removed=%zu started=%zu ended=%zu\n",
                                     report->state, incarnation, report->table->generation, report->table->count,
-                                    report->census->now.count, report->diff->added, report->diff->removed,
-                                    report->census->started, report->census->ended);
+                                    report->census->now.count, report->diff->added, report->diff->changed,
+                                    report->diff->removed, report->census->started, report->census->ended);
     return true;
 }
 
@@ -123,6 +123,7 @@ static struct json_object *new_report(const struct report *report)
         put(object, "items", json_object_new_uint64(report->table->count)) &&
         put(object, "pids", json_object_new_uint64(report->census->now.count)) &&
         put(object, "added", json_object_new_uint64(report->diff->added)) &&
+        put(object, "changed", json_object_new_uint64(report->diff->changed)) &&
         put(object, "removed", json_object_new_uint64(report->diff->removed)) &&
         put(object, "started", json_object_new_uint64(report->census->started)) &&
         put(object, "ended", json_object_new_uint64(report->census->ended)) &&

@@ -6,13 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A publisher may send the same pair twice: then so many of both sides belong together. */
+static int compare_names(const struct cgroup *a, const struct cgroup *b)
+{
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+/* A publisher may send the same twice: then so many of both sides belong together. */
 static int compare(const void *left, const void *right)
 {
     const struct cgroup *a = left;
     const struct cgroup *b = right;
-    int order = strcmp(a->path, b->path);
-    return order ? order : strcmp(a->name, b->name);
+    int order = compare_names(a, b);
+    return order ? order : strcmp(a->path, b->path);
 }
 
 static netipc_status decode(const struct snapshot *snapshot, struct cgroup **cgroups, size_t *count)
@@ -44,23 +51,65 @@ static netipc_status decode(const struct snapshot *snapshot, struct cgroup **cgr
     return NETIPC_OK;
 }
 
-/* Both are sorted. Moves the processes of cgroups that stay to the new list; returns how many stay. */
-static size_t carry_over(struct cgroup *old, size_t old_count, struct cgroup *new, size_t new_count)
+/* One end of a list that is gone through. */
+struct cursor {
+    struct cgroup *at;
+    struct cgroup *end;
+};
+
+/* The old one's processes are those of the new one. True: something else has changed. */
+static bool carry_over(struct cgroup *old, struct cgroup *new)
 {
-    size_t stay = 0;
-    for (size_t i = 0, j = 0; i < old_count && j < new_count;) {
-        int order = compare(&old[i], &new[j]);
-        if (order == 0) {
-            stay++;
-            if (new[j].enabled) {
-                new[j].procs = old[i].procs;
-                old[i].procs = (struct procs){0};
-            }
-        }
-        i += order <= 0;
-        j += order >= 0;
+    if (new->enabled) {
+        new->procs = old->procs;
+        old->procs = (struct procs){0};
     }
-    return stay;
+    return old->options != new->options || old->enabled != new->enabled;
+}
+
+/* Goes through all of one name on both sides. */
+static void compare_group(struct cursor *old, struct cursor *new, struct table_diff *diff)
+{
+    const struct cgroup *name = new->at;
+    size_t gone = 0, come = 0;
+    for (;;) {
+        bool has_old = old->at < old->end && compare_names(old->at, name) == 0;
+        bool has_new = new->at < new->end &&compare_names(new->at, name) == 0;
+        if (!has_old && !has_new)
+            break;
+        int order = !has_old ? 1 : !has_new ? -1 : strcmp(old->at->path, new->at->path);
+        if (order == 0)
+            diff->changed += carry_over(old->at, new->at);
+        gone += order < 0;
+        come += order > 0;
+        old->at += order <= 0;
+        new->at += order >= 0;
+    }
+    size_t moved = gone < come ? gone : come;
+    diff->changed += moved;
+    diff->removed += gone - moved;
+    diff->added += come - moved;
+}
+
+/* Both are sorted. Moves the processes of cgroups that stay to the new list. */
+static void compare_all(const struct table *table, struct cgroup *cgroups, size_t count, struct table_diff *diff)
+{
+    struct cursor old = {table->cgroups, table->cgroups + table->count};
+    struct cursor new = {cgroups, cgroups + count};
+    *diff = (struct table_diff){0};
+    while (old.at < old.end && new.at < new.end) {
+        int order = compare_names(old.at, new.at);
+        if (order == 0) {
+            compare_group(&old, &new, diff);
+        } else {
+            diff->removed += order < 0;
+            diff->added += order > 0;
+            old.at += order < 0;
+            new.at += order > 0;
+        }
+    }
+    diff->removed += (size_t)(old.end - old.at);
+    diff->added += (size_t)(new.end - new.at);
 }
 
 static void free_cgroups(struct cgroup *cgroups, size_t count)
@@ -79,10 +128,7 @@ netipc_status table_rebuild(struct table *table, struct snapshot *snapshot, stru
         return status;
     if (count > 1)
         qsort(cgroups, count, sizeof *cgroups, compare);
-    size_t stay = carry_over(table->cgroups, table->count, cgroups, count);
-    diff->added = count - stay;
-    diff->removed = table->count - stay;
-
+    compare_all(table, cgroups, count, diff);
     free_cgroups(table->cgroups, table->count);
     table->cgroups = cgroups;
     table->count = count;

@@ -27,7 +27,7 @@ struct snapshot {
     size_t capacity;
 };
 
-/* The cgroups of one snapshot, sorted by path and name. All zero is empty and valid. */
+/* The cgroups of one snapshot, sorted by hash, name and path. All zero is empty and valid. */
 struct table {
     struct cgroup *cgroups;
     size_t count;
@@ -36,13 +36,19 @@ struct table {
     uint64_t generation;
 };
 
+/*
+ * A cgroup is known by its hash and name, of any length; several of one name are told apart by their paths. Those of a
+ * name on both sides that differ in the rest are one changed each, as long as there are some on both sides.
+ */
 struct table_diff {
-    size_t added;   /* in the new table and not in the old one, by name and path */
-    size_t removed; /* the other way round */
+    size_t added;   /* in the new table and not in the old one */
+    size_t changed; /* in both, with another path, options or enabled */
+    size_t removed; /* in the old table and not in the new one */
 };
 
 /*
- * Rebuilds the table from *snapshot; cgroups that were there before keep their processes. With NETIPC_OK *snapshot and
+ * Rebuilds the table from *snapshot; cgroups that were there with the same path before keep
+ * their processes. With NETIPC_OK *snapshot and
  * table->snapshot have changed places. Else, NETIPC_CORRUPT or NETIPC_NO_MEMORY, nothing has changed.
  */
 netipc_status table_rebuild(struct table *table, struct snapshot *snapshot, struct table_diff *diff);

@@ -453,7 +453,7 @@ static void count_ends_it_after_so_many_lines(void **state)
     for (int i = 0; i < 3; i++) {
         char *line = program_line(&stage->plugin);
         assert_string_equal(line, "state=NOT_FOUND incarnation=00000000000000000000000000000000 generation=0 items=0 "
-                                  "pids=0 added=0 removed=0 started=0 ended=0");
+                                  "pids=0 added=0 changed=0 removed=0 started=0 ended=0");
         free(line);
     }
     char byte;

@@ -17,13 +17,13 @@ static void a_text_line_names_every_number(void **state)
 {
     (void)state;
     struct table table = {.count = 3, .incarnation = {UINT64_C(0x0123456789abcdef), 7}, .generation = 42};
-    struct table_diff diff = {.added = 4, .removed = 5};
+    struct table_diff diff = {.added = 4, .changed = 6, .removed = 5};
     struct census census = {.now = {.list = processes, .count = 2}, .started = 8, .ended = 9};
     struct report report = {.state = "READY", .table = &table, .diff = &diff, .census = &census};
     struct line_buffer line = {0};
     assert_true(report_text(&report, &line));
     const char *expected = "state=READY incarnation=0123456789abcdef0000000000000007 generation=42 items=3 pids=2 "
-                           "added=4 removed=5 started=8 ended=9\n";
+                           "added=4 changed=6 removed=5 started=8 ended=9\n";
     assert_int_equal(line.length, strlen(expected));
     assert_memory_equal(line.text, expected, line.length);
     line_buffer_free(&line);
@@ -82,6 +82,7 @@ static void names_and_paths_of_any_bytes_make_valid_json(void **state)
     assert_true(json_object_get_uint64(get(object, "generation")) == UINT64_C(1) << 49);
     assert_int_equal(json_object_get_int64(get(object, "items")), 2);
     assert_int_equal(json_object_get_int64(get(object, "added")), 1);
+    assert_int_equal(json_object_get_int64(get(object, "changed")), 0);
     assert_int_equal(json_object_get_int64(get(object, "removed")), 0);
 
     struct json_object *first = json_object_array_get_idx(get(object, "cgroups"), 0);
