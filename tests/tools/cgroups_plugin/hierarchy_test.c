@@ -183,6 +183,37 @@ static void auto_takes_v2_when_v1_has_no_controller(void **state)
     hierarchy_free(&hierarchy);
 }
 
+/*
+ * A container that has the host's root at a prefix, but its own proc there: that lists the mounts of the container, the
+ * prefix in front of some, and these are not to be found below the prefix again.
+ */
+static void below_a_prefix_inside_of_a_container_the_hosts_mounts_are_found(void **state)
+{
+    struct fake_tree *tree = *state;
+    struct hierarchy hierarchy;
+    struct failure failure;
+    struct fake_tree host;
+    char mountinfo[1024];
+    int length = snprintf(host.path, sizeof host.path, "%.50s/host", tree->path);
+    assert_in_range(length, 1, sizeof host.path - 1);
+    fake_tree_directory(tree, "host/proc/self");
+    fake_tree_cgroup(&host, "sys/fs/cgroup/memory");
+    fake_tree_cgroup(&host, "sys/fs/cgroup/cpu,cpuacct");
+    snprintf(mountinfo, sizeof mountinfo,
+             "1 0 0:5 /docker/0123 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"
+             "2 0 0:6 /docker/0123 /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
+             "3 0 0:5 / %s/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+             "4 0 0:6 / %s/sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n",
+             host.path, host.path);
+    fake_tree_file(&host, "proc/self/mountinfo", mountinfo);
+    assert_true(hierarchy_find(&hierarchy, host.path, HIERARCHY_AUTO, &failure));
+    assert_false(hierarchy.unified);
+    EXPECT_PATHS(&host, hierarchy.walked, hierarchy.walked_count, "/sys/fs/cgroup/cpu,cpuacct",
+                 "/sys/fs/cgroup/memory");
+    EXPECT_PATHS(&host, hierarchy.located, hierarchy.located_count, "/sys/fs/cgroup/memory");
+    hierarchy_free(&hierarchy);
+}
+
 static void a_root_without_cgroups_is_an_error_that_names_it(void **state)
 {
     struct fake_tree *tree = *state;
@@ -212,6 +243,7 @@ int main(void)
         IN_TREE(without_mountinfo_the_directories_are_taken_by_name),
         IN_TREE(a_directory_that_nothing_is_mounted_on_is_not_taken_for_a_mount),
         IN_TREE(auto_takes_v2_when_v1_has_no_controller),
+        IN_TREE(below_a_prefix_inside_of_a_container_the_hosts_mounts_are_found),
         IN_TREE(a_root_without_cgroups_is_an_error_that_names_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
