@@ -219,6 +219,29 @@ static void a_renamed_cgroup_is_another_one(void **state)
     agree(stage, OTHERS);
 }
 
+/* Of all descriptors of a process. */
+static size_t count_watches(pid_t pid)
+{
+    char command[96], line[64];
+    snprintf(command, sizeof command, "cat /proc/%d/fdinfo/* 2>/dev/null | grep -c '^inotify '", (int)pid);
+    FILE *out = popen(command, "re");
+    assert_non_null(out);
+    assert_non_null(fgets(line, sizeof line, out));
+    pclose(out);
+    return strtoul(line, NULL, 10);
+}
+
+static void wait_for_watches(const struct stage *stage, size_t count)
+{
+    long deadline = deadline_after(30);
+    size_t now;
+    while ((now = count_watches(stage->publisher.pid)) != count) {
+        if (milliseconds_left(deadline) == 0)
+            fail_msg("%zu directories are watched, not %zu", now, count);
+        usleep(20000);
+    }
+}
+
 static void eleven_hundred_cgroups_come_and_go_at_once(void **state)
 {
     enum { MANY = 1100, EACH = 100 };
@@ -240,6 +263,8 @@ static void eleven_hundred_cgroups_come_and_go_at_once(void **state)
     }
     own_start(own, "/7/77");
     agree(stage, OTHERS);
+    size_t others = 2 * own->mount_count; /* the mount itself and the cgroup that holds all of them */
+    wait_for_watches(stage, others + MANY * own->mount_count);
     own_end(own, own->sleepers[0]);
     for (int i = 0; i < MANY / EACH; i++) {
         for (int k = 1; k < EACH; k++) {
@@ -250,6 +275,7 @@ static void eleven_hundred_cgroups_come_and_go_at_once(void **state)
         own_delete(own, name);
     }
     agree(stage, OTHERS);
+    wait_for_watches(stage, others);
 }
 
 static bool can_make_cgroups(void)

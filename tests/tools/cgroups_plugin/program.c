@@ -90,13 +90,26 @@ static bool read_more(struct program *program, uint64_t deadline)
     return true;
 }
 
-void program_expect_text(struct program *program, const char *text)
+size_t program_count_text(const struct program *program, const char *text)
+{
+    size_t count = 0;
+    for (const char *at = program->text; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+void program_expect_times(struct program *program, const char *text, size_t times)
 {
     uint64_t deadline = now_ms() + patience_s() * 1000u;
-    while (strstr(program->text, text) == NULL) {
+    while (program_count_text(program, text) < times) {
         if (!read_more(program, deadline))
-            fail_msg("'%s' was not written, but: %s", text, program->text);
+            fail_msg("'%s' was not written %zu times, but: %s", text, times, program->text);
     }
+}
+
+void program_expect_text(struct program *program, const char *text)
+{
+    program_expect_times(program, text, 1);
 }
 
 int program_end(struct program *program, int signal)

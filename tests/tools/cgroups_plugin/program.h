@@ -23,8 +23,12 @@ void sleep_ms(unsigned milliseconds);
 /* arguments end with NULL and do not hold the program's name. */
 void program_start(struct program *program, const char *const *arguments);
 
-/* Waits until it has written this. */
+/* Waits until it has written this, and so often. */
 void program_expect_text(struct program *program, const char *text);
+void program_expect_times(struct program *program, const char *text, size_t times);
+
+/* How often it has written this, as far as was read. */
+size_t program_count_text(const struct program *program, const char *text);
 
 /* Waits until it ends, after a signal unless that is 0, and reads what is left of its output. Gives its exit code. */
 int program_end(struct program *program, int signal);

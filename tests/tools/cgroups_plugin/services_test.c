@@ -179,14 +179,6 @@ static void a_miss_makes_it_scan_and_the_next_lookup_knows(void **state)
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
-static size_t count_text(const struct program *program, const char *text)
-{
-    size_t count = 0;
-    for (const char *at = program->text; (at = strstr(at, text)) != NULL; at++)
-        count++;
-    return count;
-}
-
 static void misses_in_vain_do_not_make_it_scan_all_the_time(void **state)
 {
     struct fixture *fixture = *state;
@@ -197,7 +189,7 @@ static void misses_in_vain_do_not_make_it_scan_all_the_time(void **state)
     }
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
     /* At 0, then 50, 150, 350, 750 ms and so on: 0.4 s, however many times that takes. */
-    assert_in_range(count_text(&fixture->program, "scanned: "), 2, 12);
+    assert_in_range(program_count_text(&fixture->program, "scanned: "), 2, 12);
 }
 
 /* What is left out would be left out again. */
@@ -211,7 +203,7 @@ static void a_truncated_table_says_later_and_a_miss_makes_no_scan(void **state)
         sleep_ms(10);
     }
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
-    assert_int_equal(count_text(&fixture->program, "scanned: "), 1);
+    assert_int_equal(program_count_text(&fixture->program, "scanned: "), 1);
 }
 
 static void a_change_that_inotify_tells_is_published_long_before_the_interval(void **state)
@@ -232,6 +224,41 @@ static void a_change_that_inotify_tells_is_published_long_before_the_interval(vo
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
+/* What changed between the look at a directory and its watch was not told. */
+static void directories_that_are_watched_from_now_on_are_looked_at_once_more(void **state)
+{
+    struct fixture *fixture = *state;
+    START(fixture, "--interval", "3600", "--early-interval", "0.01");
+    program_expect_times(&fixture->program, "scanned: ", 2);
+    fake_tree_cgroup(&fixture->tree, "sys/fs/cgroup/lxc/late");
+    program_expect_times(&fixture->program, "scanned: ", 4);
+    sleep_ms(100);
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+    assert_int_equal(program_count_text(&fixture->program, "scanned: "), 4);
+}
+
+static void of_one_name_the_one_that_has_it_comes_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct follower follower;
+    netipc_cgroup_view first, last;
+    START(fixture, "--interval", "3600");
+    follower_open(&follower, fixture->run_dir, "cgroups-snapshot", 7);
+    follower_read_above(&follower, 0);
+    fake_tree_cgroup(&fixture->tree, "sys/fs/cgroup/lxc.payload/web"); /* sorts before /lxc/web */
+    do
+        follower_read_above(&follower, follower.info.generation);
+    while (follower.view.item_count < 8);
+    assert_true(follower_find(&follower, "cgroup_web", &first));
+    assert_int_equal(first.options & NETIPC_CGROUP_DUPLICATE, 0);
+    assert_non_null(strstr(first.path, "/lxc/web/"));
+    assert_int_equal(netipc_cgroups_snapshot_item(&follower.view, follower.view.item_count - 1, &last), NETIPC_OK);
+    assert_string_equal(last.name, "cgroup_web");
+    assert_true(last.options & NETIPC_CGROUP_DUPLICATE);
+    follower_close(&follower);
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+}
+
 static void beyond_its_watches_it_goes_by_the_interval_and_says_so_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -246,7 +273,7 @@ static void beyond_its_watches_it_goes_by_the_interval_and_says_so_once(void **s
         follower_read_above(&follower, follower.info.generation);
     follower_close(&follower);
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
-    assert_int_equal(count_text(&fixture->program, "--watches"), 1);
+    assert_int_equal(program_count_text(&fixture->program, "--watches"), 1);
 }
 
 /* Who knows no regions gets the bytes that subscribers map. */
@@ -292,6 +319,8 @@ int main(void)
         IN_TREE(misses_in_vain_do_not_make_it_scan_all_the_time),
         IN_TREE(a_truncated_table_says_later_and_a_miss_makes_no_scan),
         IN_TREE(a_change_that_inotify_tells_is_published_long_before_the_interval),
+        IN_TREE(directories_that_are_watched_from_now_on_are_looked_at_once_more),
+        IN_TREE(of_one_name_the_one_that_has_it_comes_first),
         IN_TREE(beyond_its_watches_it_goes_by_the_interval_and_says_so_once),
         IN_TREE(a_request_is_answered_with_the_snapshot_of_the_region),
         IN_TREE(without_a_name_there_is_no_lookup_service),
