@@ -25,7 +25,7 @@ static int open_signals(void)
 
 bool events_open(struct events *events, bool once, size_t watches_max, struct failure *failure)
 {
-    *events = (struct events){.signals = -1, .misses = -1, .once = once};
+    *events = (struct events){.signals = -1, .misses = -1, .names = -1, .once = once};
     if (!watches_open(&events->watches, once ? 0 : watches_max, failure))
         report("scan: changes are seen at the interval only: %s", failure->detail);
     events->signals = open_signals();
@@ -111,6 +111,7 @@ enum wish events_wait(struct events *events, struct failure *failure)
             {.fd = events->signals, .events = POLLIN},
             {.fd = wanted && !schedule->for_miss ? -1 : events->watches.fd, .events = POLLIN},
             {.fd = wanted || events->once ? -1 : events->misses, .events = POLLIN},
+            {.fd = events->names, .events = POLLIN},
         };
         if (ppoll(polled, sizeof polled / sizeof polled[0], events->once ? NULL : &timeout, NULL) < 0) {
             if (errno == EINTR)
@@ -122,5 +123,7 @@ enum wish events_wait(struct events *events, struct failure *failure)
         if (take_signals(events, &wish))
             return wish;
         take_changes(events, &polled[1], &polled[2]);
+        if (polled[3].revents != 0)
+            return WISH_NAMES;
     }
 }

@@ -15,6 +15,7 @@ struct events {
     int misses;            /* an eventfd, written to by whoever looked for a cgroup in vain ... */
     atomic_bool miss_told; /* ... once until it is read */
     bool once;             /* scans when it is told to by a signal, and else not */
+    int names;             /* set by the user: readable when names of containers may have come; -1 for none */
     struct watches watches;
     struct schedule schedule;
 };
@@ -24,7 +25,7 @@ struct events {
 bool events_open(struct events *events, bool once, size_t watches_max, struct failure *failure);
 void events_close(struct events *events);
 
-enum wish { WISH_SCAN, WISH_END };
+enum wish { WISH_SCAN, WISH_NAMES, WISH_END };
 
 /* WISH_END also when it cannot go on; *failure says why then, and is untouched else. */
 enum wish events_wait(struct events *events, struct failure *failure);

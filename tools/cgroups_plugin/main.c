@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/clock.h"
+#include "tools/cgroups_plugin/container_names.h"
 #include "tools/cgroups_plugin/events.h"
 #include "tools/cgroups_plugin/lookup.h"
 #include "tools/cgroups_plugin/publication.h"
@@ -21,6 +22,7 @@ struct plugin {
     struct publication publication;
     struct events events;
     struct lookup lookup;
+    struct container_names *names;
     struct table latest;    /* of the last scan that worked; its serials say who came first */
     struct table published; /* zeroed while it is the same as latest, or when nothing is published yet */
     uint64_t cost_ns;       /* of the last scan that worked */
@@ -106,11 +108,21 @@ static void replace_latest(struct plugin *plugin, const struct table *table)
     plugin->latest_is_published = same;
 }
 
+/* Gives the containers in a table the names that are known by now. False: the table is empty. */
+static bool name_containers(struct plugin *plugin, struct table *table, bool scanned, struct failure *failure)
+{
+    if (!container_names_apply(plugin->names, table, scanned) || table_settle(table, failure))
+        return true;
+    table_free(table);
+    return false;
+}
+
 static bool rescan(struct plugin *plugin, struct failure *failure)
 {
     struct table table;
     struct scan_notes notes;
-    if (!scan(&table, &plugin->latest, &plugin->settings, &notes, failure)) {
+    if (!scan(&table, &plugin->latest, &plugin->settings, &notes, failure) ||
+        !name_containers(plugin, &table, true, failure)) {
         if (plugin->scan_trouble != failure->status)
             report_status("scan", failure->status, failure->detail);
         plugin->scan_trouble = failure->status;
@@ -167,18 +179,35 @@ static bool update(struct plugin *plugin, struct failure *failure)
     return done;
 }
 
+/* Names have come: the latest table with them, which is published if anything in it is another one. */
+static void rename_containers(struct plugin *plugin)
+{
+    struct table table;
+    struct failure failure;
+    if (!table_copy(&table, &plugin->latest) || !name_containers(plugin, &table, false, &failure))
+        return; /* the next scan brings them */
+    replace_latest(plugin, &table);
+    if (!plugin->latest_is_published)
+        (void)publish(plugin, &failure);
+}
+
 /* Serves until a signal ends it. Failures of a scan or of publishing are for the next round to mend. */
 static bool run(struct plugin *plugin, struct failure *failure)
 {
     struct failure trouble = {0};
+    plugin->events.names = container_names_descriptor(plugin->names);
     schedule_start(&plugin->events.schedule, plugin->options->interval_ns, plugin->options->early_ns, clock_now_ns());
     if (!update(plugin, &trouble) && plugin->options->once) {
         *failure = trouble;
         return false;
     }
     *failure = (struct failure){0};
-    while (events_wait(&plugin->events, failure) == WISH_SCAN)
-        (void)update(plugin, &trouble);
+    for (enum wish wish; (wish = events_wait(&plugin->events, failure)) != WISH_END;) {
+        if (wish == WISH_SCAN)
+            (void)update(plugin, &trouble);
+        if (container_names_handle(plugin->names))
+            rename_containers(plugin);
+    }
     return failure->status == NETIPC_OK;
 }
 
@@ -216,6 +245,11 @@ static int print(struct plugin *plugin)
     struct failure failure;
     if (!rescan(plugin, &failure))
         return (int)failure.status;
+    container_names_wait(plugin->names, plugin->options->wait_names_ns);
+    if (!name_containers(plugin, &plugin->latest, false, &failure)) {
+        report_status("print", failure.status, failure.detail);
+        return (int)failure.status;
+    }
     if (table_print_json(&plugin->latest, plugin->cost_ns, stdout))
         return EXIT_SUCCESS;
     fail_errno(&failure, errno, "standard output");
@@ -228,12 +262,13 @@ static int start(const struct options *options)
     struct plugin plugin = {.options = options};
     struct failure failure;
     int code;
-    if (open_settings(&plugin.settings, options, &failure)) {
+    if (open_settings(&plugin.settings, options, &failure) && container_names_open(&plugin.names, options, &failure)) {
         code = options->print ? print(&plugin) : serve(&plugin);
     } else {
         report_status("start", failure.status, failure.detail);
         code = (int)failure.status;
     }
+    container_names_close(plugin.names);
     table_free(&plugin.latest);
     table_free(&plugin.published);
     close_settings(&plugin.settings);

@@ -100,6 +100,8 @@ struct parts {
     bool dashed;  /* systemd turned the dashes of a pod's uid to `_` */
     bool whole;   /* longer than NAME_MAX_BYTES is fine */
     enum orchestrator orchestrator;
+    enum engine engine;
+    struct span container; /* the id that the engine knows */
 };
 
 /* ---- kubernetes ---- */
@@ -120,6 +122,12 @@ static bool pod_uid(struct span component, struct span *uid)
         return false;
     *uid = (struct span){at + 1, (size_t)(end - at - 1)};
     return true;
+}
+
+/* Docker names the cgroups of its containers <id> and docker-<id>.scope, others put something else in front. */
+static enum engine pod_engine(struct span component, struct span id)
+{
+    return component.at == id.at || cut_start(&component, "docker-") ? ENGINE_DOCKER : ENGINE_NONE;
 }
 
 /* <id>, docker-<id>.scope, cri-containerd-<id>.scope, crio-<id>.scope, kubepods-….slice:cri-containerd:<id> */
@@ -166,6 +174,8 @@ static bool kubernetes(struct span path, struct parts *parts)
     parts->start = "k8s_cntr_";
     parts->span = uid;
     parts->more = id;
+    parts->engine = pod_engine(last, id);
+    parts->container = id;
     return true;
 }
 
@@ -180,6 +190,8 @@ static bool podman(struct span last, struct parts *parts)
         return false;
     parts->orchestrator = ORCHESTRATOR_PODMAN;
     parts->span = (struct span){last.at, SHORT_ID};
+    parts->engine = ENGINE_PODMAN;
+    parts->container = last;
     return true;
 }
 
@@ -195,18 +207,21 @@ static bool container(struct span path, struct span last, struct parts *parts)
     static const char *const prefixes[] = {"cri-containerd-", "containerd-", "nerdctl-", "crio-"};
     bool of_docker = has_component(path, "docker"), of_ecs = has_component(path, "ecs");
     cut_end(&last, ".scope");
-    bool prefixed = false;
-    if (cut_start(&last, "docker-"))
-        of_docker = prefixed = true;
-    for (size_t i = 0; !prefixed && i < sizeof prefixes / sizeof prefixes[0]; i++)
-        prefixed = cut_start(&last, prefixes[i]);
+    bool prefixed = cut_start(&last, "docker-"), foreign = false;
+    of_docker = of_docker || prefixed;
+    for (size_t i = 0; !prefixed && !foreign && i < sizeof prefixes / sizeof prefixes[0]; i++)
+        foreign = cut_start(&last, prefixes[i]);
 
     /* Twelve digits alone are too few to tell a container where nothing else does. */
-    bool known = of_docker || of_ecs || prefixed;
-    if (!(known ? is_container_id(last) : is_hex_id(last, LONG_ID)) && !(of_ecs && is_task_container(last)))
+    bool known = of_docker || of_ecs || foreign;
+    bool has_id = known ? is_container_id(last) : is_hex_id(last, LONG_ID);
+    if (!has_id && !(of_ecs && is_task_container(last)))
         return false;
     parts->orchestrator = of_docker || of_ecs ? ORCHESTRATOR_DOCKER : ORCHESTRATOR_UNKNOWN;
     parts->span = (struct span){last.at, SHORT_ID};
+    /* Docker can be told to keep its containers anywhere, so it is asked for any id that is not somebody else's. */
+    parts->engine = has_id && !foreign ? ENGINE_DOCKER : ENGINE_NONE;
+    parts->container = last;
     return true;
 }
 
@@ -304,19 +319,20 @@ static struct parts service_parts(struct span path)
 {
     struct span last = cut_component(&path);
     cut_end(&last, ".service");
-    return (struct parts){.start = "", .span = last, .whole = true, .orchestrator = ORCHESTRATOR_SYSTEMD};
+    return (struct parts){
+        .start = "", .span = last, .whole = true, .orchestrator = ORCHESTRATOR_SYSTEMD, .engine = ENGINE_NONE};
 }
 
 static struct parts cgroup_parts(struct span id)
 {
     struct span parent = id, last = cut_component(&parent);
-    struct parts parts = {.start = ""};
+    struct parts parts = {.start = "", .engine = ENGINE_NONE};
     if (kubernetes(id, &parts) || podman(last, &parts) || machine_slice(parent, last, &parts) ||
         machine(parent, last, &parts) || lxc(parent, last, &parts) || container(parent, last, &parts))
         return parts;
 
     /* An attempt that came to nothing may have left its marks; kubernetes' are facts about any id below it. */
-    parts = (struct parts){.start = "", .span = id};
+    parts = (struct parts){.start = "", .span = id, .engine = ENGINE_NONE};
     if (is_kubernetes(id)) {
         parts.orchestrator = ORCHESTRATOR_K8S;
         parts.whole = true;
@@ -360,22 +376,24 @@ static size_t cut_length(const char *text, size_t length, size_t most)
     return ((unsigned char)text[at] & 0xc0) == 0x80 ? most : at;
 }
 
-static void replace(char *text, bool service)
+static void replace(char *text, size_t length, bool service)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
         if (byte <= ' ' || byte == 0x7f || byte == '/')
-            *text = '_';
+            text[i] = '_';
         else if (service && byte == '.')
-            *text = '-';
+            text[i] = '-';
     }
 }
+
+static const char CGROUP_PREFIX[] = "cgroup_";
 
 bool name_of_cgroup(struct naming *naming, const char *id, bool service)
 {
     struct span path = span_of(id);
     struct parts parts = service ? service_parts(path) : cgroup_parts(path);
-    const char *prefix = service ? "systemd_" : "cgroup_";
+    const char *prefix = service ? "systemd_" : CGROUP_PREFIX;
     size_t prefix_length = strlen(prefix), start_length = strlen(parts.start);
     char *text = malloc(prefix_length + start_length + parts.span.length + parts.more.length + 2);
     if (text == NULL)
@@ -392,11 +410,34 @@ bool name_of_cgroup(struct naming *naming, const char *id, bool service)
         *end++ = '_';
         end = put(end, parts.more, false);
     }
-    *end = '\0';
+    size_t length = (size_t)(end - body);
     if (!parts.whole)
-        body[cut_length(body, (size_t)(end - body), NAME_MAX_BYTES)] = '\0';
-    replace(body, service);
-    *naming = (struct naming){text, netipc_key_hash(text, strlen(text)), parts.orchestrator};
+        length = cut_length(body, length, NAME_MAX_BYTES);
+    body[length] = '\0';
+    replace(body, length, service);
+    bool asked = parts.engine != ENGINE_NONE;
+    *naming = (struct naming){.text = text,
+                              .hash = netipc_key_hash(text, strlen(text)),
+                              .orchestrator = parts.orchestrator,
+                              .engine = parts.engine,
+                              .container_at = asked ? (size_t)(parts.container.at - id) : 0,
+                              .container_length = asked ? parts.container.length : 0};
+    return true;
+}
+
+bool name_of_container(struct naming *naming, const char *name, size_t length, enum orchestrator orchestrator)
+{
+    if (orchestrator != ORCHESTRATOR_K8S)
+        length = cut_length(name, length, NAME_MAX_BYTES);
+    char *text = malloc(sizeof CGROUP_PREFIX + length);
+    if (text == NULL)
+        return false;
+    char *body = stpcpy(text, CGROUP_PREFIX);
+    memcpy(body, name, length);
+    body[length] = '\0';
+    replace(body, length, false);
+    *naming =
+        (struct naming){.text = text, .hash = netipc_key_hash(text, strlen(text)), .orchestrator = orchestrator, .engine = ENGINE_NONE};
     return true;
 }
 

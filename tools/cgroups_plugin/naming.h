@@ -18,6 +18,9 @@ enum orchestrator {
     ORCHESTRATOR_NSPAWN = 7
 };
 
+/* What can be asked for the name of a container. */
+enum engine { ENGINE_DOCKER, ENGINE_PODMAN, ENGINE_COUNT, ENGINE_NONE = ENGINE_COUNT };
+
 /* The longest name of a cgroup outside of kubernetes, without the prefix "cgroup_", in bytes. */
 enum { NAME_MAX_BYTES = 100 };
 
@@ -25,6 +28,9 @@ struct naming {
     char *text; /* from malloc; with its prefix */
     uint32_t hash;
     enum orchestrator orchestrator;
+    /* Who may know the name of the container, and its id: where it stands in the cgroup's, and its length. */
+    enum engine engine;
+    size_t container_at, container_length;
 };
 
 /*
@@ -34,6 +40,12 @@ struct naming {
  * False: out of memory.
  */
 bool name_of_cgroup(struct naming *naming, const char *id, bool service);
+
+/*
+ * Names a container as somebody else calls it, in the same way: length bytes, whatever they are. In kubernetes the
+ * name is taken whole. False: out of memory.
+ */
+bool name_of_container(struct naming *naming, const char *name, size_t length, enum orchestrator orchestrator);
 
 const char *orchestrator_text(enum orchestrator orchestrator);
 

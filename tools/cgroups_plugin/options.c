@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static const char default_search[] = "!*/init.scope !*-qemu !*.libvirt-qemu !/init.scope !/system !/systemd !/user "
@@ -44,6 +45,11 @@ enum option_code {
     SEARCH,
     ENABLE,
     SERVICES,
+    DOCKER_SOCKET,
+    PODMAN_SOCKET,
+    NAMES_REFRESH,
+    NAMES_TIMEOUT,
+    WAIT_NAMES,
     PRINT,
     VERBOSE,
     HELP,
@@ -71,6 +77,11 @@ static const struct option long_options[] = {{"run-dir", required_argument, NULL
                                              {"search-patterns", required_argument, NULL, SEARCH},
                                              {"enable-patterns", required_argument, NULL, ENABLE},
                                              {"service-patterns", required_argument, NULL, SERVICES},
+                                             {"docker-socket", required_argument, NULL, DOCKER_SOCKET},
+                                             {"podman-socket", required_argument, NULL, PODMAN_SOCKET},
+                                             {"names-refresh", required_argument, NULL, NAMES_REFRESH},
+                                             {"names-timeout", required_argument, NULL, NAMES_TIMEOUT},
+                                             {"wait-names", required_argument, NULL, WAIT_NAMES},
                                              {"print", no_argument, NULL, PRINT},
                                              {"verbose", no_argument, NULL, VERBOSE},
                                              {"help", no_argument, NULL, HELP},
@@ -98,6 +109,13 @@ static bool parse_interval(const char *text, uint64_t *interval_ns)
         return false;
     *interval_ns = (uint64_t)(seconds * 1e9);
     return true;
+}
+
+/* The same, and 0. */
+static bool parse_interval_or_none(const char *text, uint64_t *interval_ns)
+{
+    *interval_ns = 0;
+    return strcmp(text, "0") == 0 || parse_interval(text, interval_ns);
 }
 
 static bool parse_hierarchy(const char *text, enum hierarchy_choice *choice)
@@ -189,10 +207,33 @@ static bool take_number(struct options *options, int option, const char *name, c
             return bad_value(failure, name, value, "a number of directories");
         options->watches_max = (size_t)number;
         return true;
+    case NAMES_REFRESH:
+    case WAIT_NAMES:
+        return parse_interval_or_none(value,
+                                      option == WAIT_NAMES ? &options->wait_names_ns : &options->names_refresh_ns) ||
+               bad_value(failure, name, value, "a number of seconds from 0.01 to 86400, or 0");
     default:
-        return parse_interval(value, option == EARLY ? &options->early_ns : &options->interval_ns) ||
+        return parse_interval(value, option == EARLY           ? &options->early_ns
+                                     : option == NAMES_TIMEOUT ? &options->names_timeout_ns
+                                                               : &options->interval_ns) ||
                bad_value(failure, name, value, "a number of seconds from 0.01 to 86400");
     }
+}
+
+/* Empty: this engine is not asked. */
+static bool take_socket(const char **socket, const char *name, const char *value, struct failure *failure)
+{
+    enum { MOST = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
+#ifndef CGROUPS_PLUGIN_CONTAINER_NAMES
+    if (value[0] != '\0')
+        return fail(failure, NETIPC_INVALID_ARGUMENT,
+                    "--%s: this program was built without libcurl, which it takes to ask", name);
+#endif
+    if (strlen(value) > MOST)
+        return fail(failure, NETIPC_INVALID_ARGUMENT,
+                    "--%s: '%.120s' is longer than the path of a socket can be, %d bytes", name, value, (int)MOST);
+    *socket = value;
+    return true;
 }
 
 static bool take_text(struct options *options, int option, const char *name, const char *value, struct failure *failure)
@@ -251,7 +292,14 @@ static bool take(struct options *options, int option, const char *name, const ch
     case INTERVAL:
     case EARLY:
     case WATCHES:
+    case NAMES_REFRESH:
+    case NAMES_TIMEOUT:
+    case WAIT_NAMES:
         return take_number(options, option, name, value, failure);
+    case DOCKER_SOCKET:
+        return take_socket(&options->docker_socket, name, value, failure);
+    case PODMAN_SOCKET:
+        return take_socket(&options->podman_socket, name, value, failure);
     default:
         return take_text(options, option, name, value, failure);
     }
@@ -264,6 +312,8 @@ static bool set_defaults(struct options *options, struct failure *failure)
                                 .interval_ns = UINT64_C(10000000000),
                                 .early_ns = UINT64_C(250000000),
                                 .watches_max = 100000,
+                                .names_refresh_ns = UINT64_C(300000000000),
+                                .names_timeout_ns = UINT64_C(5000000000),
                                 .numa_node = NETIPC_NUMA_NODE_ANY,
                                 .search_patterns = default_search,
                                 .enable_patterns = default_enable,

@@ -27,7 +27,12 @@ struct options {
     const char *search_patterns;
     const char *enable_patterns;
     const char *service_patterns;
-    uint32_t *allowed_uids; /* NULL: the library's default */
+    const char *docker_socket; /* NULL: the usual one; "": none */
+    const char *podman_socket; /* likewise */
+    uint64_t names_refresh_ns; /* 0: never */
+    uint64_t names_timeout_ns; /* for one answer */
+    uint64_t wait_names_ns;    /* before printing */
+    uint32_t *allowed_uids;    /* NULL: the library's default */
     uint32_t allowed_uid_count;
     uint32_t slots;     /* 0, here and below: the library's default */
     uint64_t capacity;  /* bytes */

@@ -17,6 +17,9 @@ static bool judge(struct record *record, struct table *table, const struct rules
     free(naming.text);
     record->hash = naming.hash;
     record->orchestrator = naming.orchestrator;
+    record->engine = naming.engine;
+    record->container_at = naming.container_at;
+    record->container_length = naming.container_length;
     record->wanted = service || pattern_list_matches(&rules->enabled, record->id);
     record->options = service ? NETIPC_CGROUP_SERVICE : 0;
     if (!record->wanted)
@@ -31,6 +34,9 @@ static bool carry_over(struct record *record, struct table *table, const struct 
     record->name = arena_text(&table->texts, known->name, strlen(known->name));
     record->hash = known->hash;
     record->orchestrator = known->orchestrator;
+    record->engine = known->engine;
+    record->container_at = known->container_at;
+    record->container_length = known->container_length;
     record->wanted = known->wanted;
     record->options = known->options;
     record->serial = known->serial;
@@ -139,6 +145,32 @@ bool table_settle(struct table *table, struct failure *failure)
     }
     free(sorted);
     return true;
+}
+
+static bool copy_texts(struct record *record, struct arena *texts)
+{
+    record->id = arena_text(texts, record->id, strlen(record->id));
+    record->name = arena_text(texts, record->name, strlen(record->name));
+    record->path = record->path[0] == '\0' ? "" : arena_text(texts, record->path, strlen(record->path));
+    if (record->labels != NULL)
+        record->labels = arena_text(texts, record->labels, record->labels_length);
+    return record->id != NULL && record->name != NULL && record->path != NULL &&
+           (record->labels != NULL || record->labels_length == 0);
+}
+
+bool table_copy(struct table *copy, const struct table *table)
+{
+    *copy = *table;
+    copy->texts = (struct arena){0};
+    copy->records = calloc(table->count + 1, sizeof *copy->records);
+    bool done = copy->records != NULL;
+    for (size_t i = 0; done && i < table->count; i++) {
+        copy->records[i] = table->records[i];
+        done = copy_texts(&copy->records[i], &copy->texts);
+    }
+    if (!done)
+        table_free(copy);
+    return done;
 }
 
 bool table_equal(const struct table *left, const struct table *right)

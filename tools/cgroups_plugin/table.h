@@ -29,6 +29,10 @@ struct record {
     uint32_t enabled;
     bool wanted; /* what the lists say */
     enum orchestrator orchestrator;
+    enum engine engine; /* who may know what the container is called, by this part of id */
+    size_t container_at, container_length;
+    const char *labels; /* what the engine says of it beside its name: pairs of strings, each with its NUL; or NULL */
+    size_t labels_length;
 };
 
 /* What one scan found, sorted by id. Zeroed is empty. */
@@ -55,6 +59,9 @@ bool table_build(struct table *table, const struct table *previous, const struct
  * are marked as duplicates, until the first has gone. False: out of memory.
  */
 bool table_settle(struct table *table, struct failure *failure);
+
+/* The same records with texts of their own. False: out of memory, *copy is empty. */
+bool table_copy(struct table *copy, const struct table *table);
 
 /* Would both make the same snapshot? */
 bool table_equal(const struct table *left, const struct table *right);

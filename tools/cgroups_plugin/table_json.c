@@ -2,6 +2,7 @@
 #include "tools/cgroups_plugin/table_json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Bytes of the UTF-8 sequence at text; 0: none starts here. */
 static size_t sequence_length(const unsigned char *text)
@@ -41,6 +42,21 @@ static void print_text(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
+static void print_labels(const struct record *record, FILE *stream)
+{
+    const char *end = record->labels + record->labels_length;
+    fputs(", \"labels\": {", stream);
+    for (const char *at = record->labels; at < end;) {
+        const char *key = at, *value = key + strlen(key) + 1;
+        fputs(key == record->labels ? "" : ", ", stream);
+        print_text(key, stream);
+        fputs(": ", stream);
+        print_text(value, stream);
+        at = value + strlen(value) + 1;
+    }
+    fputc('}', stream);
+}
+
 static void print_record(const struct record *record, FILE *stream)
 {
     fputs("{\"id\": ", stream);
@@ -51,6 +67,8 @@ static void print_record(const struct record *record, FILE *stream)
             record->hash, record->options, record->enabled ? "true" : "false", orchestrator_text(record->orchestrator));
     fputs(", \"path\": ", stream);
     print_text(record->path, stream);
+    if (record->labels != NULL)
+        print_labels(record, stream);
     fputc('}', stream);
 }
 

@@ -165,6 +165,58 @@ static void expect_names(const struct example *examples, size_t count, bool serv
     }
 }
 
+/* Who is asked for a name, and with how many digits of which part of the id. */
+static void the_engine_that_may_know_the_name_is_told_by_the_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        enum engine engine;
+        const char *container;
+    } asked[] = {
+        {"/docker/" ID, ENGINE_DOCKER, ID},
+        {"/docker/" SHORT, ENGINE_DOCKER, SHORT},
+        {"/system.slice/docker-" ID ".scope", ENGINE_DOCKER, ID},
+        {"/actions_job/" ID, ENGINE_DOCKER, ID},
+        {"/ecs/mycluster/8ef63e8f6f0403466f7d8a3c36cd10b2/" ID, ENGINE_DOCKER, ID},
+        {"/kubepods/besteffort/pod" UID_ "/" ID, ENGINE_DOCKER, ID},
+        {"/kubepods.slice/kubepods-pod" UNDER ".slice/docker-" ID ".scope", ENGINE_DOCKER, ID},
+        {"/machine.slice/libpod-" ID ".scope", ENGINE_PODMAN, ID},
+        {"/system.slice/web.service/libpod-payload-" ID, ENGINE_PODMAN, ID},
+        {"/kubepods.slice/kubepods-pod" UNDER ".slice/cri-containerd-" ID ".scope", ENGINE_NONE, ""},
+        {"/kubepods.slice/kubepods-pod" UNDER ".slice/crio-" ID ".scope", ENGINE_NONE, ""},
+        {"/system.slice/containerd.service/kubepods-pod" UNDER ".slice:cri-containerd:" ID, ENGINE_NONE, ""},
+        {"/kubepods/pod" UID_, ENGINE_NONE, ""},
+        {"/system.slice/nerdctl-" ID ".scope", ENGINE_NONE, ""},
+        {"/docker/" ID "/system.slice/cri-containerd-" ID ".scope", ENGINE_NONE, ""},
+        {"/ecs/8ef63e8f6f0403466f7d8a3c36cd10b2/8ef63e8f6f0403466f7d8a3c36cd10b2-1234567890", ENGINE_NONE, ""},
+        {"/machine.slice/libpod-conmon-" ID ".scope", ENGINE_NONE, ""},
+        {"/machine.slice/machine-web.scope", ENGINE_NONE, ""},
+        {"/lxc/web", ENGINE_NONE, ""},
+        {"/docker", ENGINE_NONE, ""},
+        {"/", ENGINE_NONE, ""},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct naming naming;
+        assert_true(name_of_cgroup(&naming, asked[i].id, false));
+        free(naming.text);
+        if (naming.engine != asked[i].engine || naming.container_length != strlen(asked[i].container) ||
+            strncmp(asked[i].id + naming.container_at, asked[i].container, naming.container_length) != 0)
+            fail_msg("%s: engine %d, container %.*s", asked[i].id, (int)naming.engine, (int)naming.container_length,
+                     asked[i].id + naming.container_at);
+    }
+}
+
+static void the_numbers_of_the_orchestrators_are_those_of_the_lookup(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"unknown", "systemd", "docker", "k8s", "kvm", "lxc", "podman", "nspawn"};
+    for (int i = 0; i < 8; i++)
+        assert_string_equal(orchestrator_text((enum orchestrator)i), texts[i]);
+    assert_int_equal(ORCHESTRATOR_UNKNOWN, 0);
+    assert_int_equal(ORCHESTRATOR_NSPAWN, 7);
+}
+
 #define EXPECT_NAMES(examples, service) expect_names(examples, sizeof(examples) / sizeof((examples)[0]), service)
 
 static void containers_are_named_by_the_first_digits_of_their_ids(void **state)
@@ -267,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(a_long_service_keeps_its_name),
         cmocka_unit_test(a_name_is_never_empty_and_has_no_blanks),
+        cmocka_unit_test(the_engine_that_may_know_the_name_is_told_by_the_path),
+        cmocka_unit_test(the_numbers_of_the_orchestrators_are_those_of_the_lookup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,6 +234,34 @@ static void as_many_come_as_go_is_a_difference(void **state)
     table_free(&other.table);
 }
 
+static void a_copy_of_a_table_outlives_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    struct table copy;
+    NEXT(fixture, 0, FIRST, THIRD, "/a-no-procs", "/system.slice/docker-0123456789ab.scope");
+    struct record *record = &fixture->table.records[0];
+    record->labels = arena_text(&fixture->table.texts, "key\0value", sizeof "key\0value" - 1);
+    record->labels_length = sizeof "key\0value";
+    assert_true(table_copy(&copy, &fixture->table));
+    assert_true(table_equal(&copy, &fixture->table));
+    assert_true(table_settle(&copy, &failure));
+    assert_true(table_equal(&copy, &fixture->table));
+    for (size_t i = 0; i < copy.count; i++)
+        assert_ptr_not_equal(copy.records[i].id, fixture->table.records[i].id);
+    table_free(&fixture->table);
+    fixture->table = copy;
+    assert_string_equal(find(fixture, FIRST)->name, "cgroup_web");
+    assert_memory_equal(fixture->table.records[0].labels, "key\0value", sizeof "key\0value");
+    const struct record *container = find(fixture, "/system.slice/docker-0123456789ab.scope");
+    assert_int_equal(container->engine, ENGINE_DOCKER);
+    NEXT(fixture, 0, "/system.slice/docker-0123456789ab.scope"); /* carried over */
+    container = find(fixture, "/system.slice/docker-0123456789ab.scope");
+    assert_int_equal(container->engine, ENGINE_DOCKER);
+    assert_int_equal(strncmp(container->id + container->container_at, "0123456789ab", container->container_length), 0);
+    assert_int_equal(container->container_length, 12);
+}
+
 static void no_cgroups_make_an_empty_table(void **state)
 {
     struct fixture *fixture = *state;
@@ -256,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_carried_over_is_what_would_be_found_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_difference_that_subscribers_would_see_is_a_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(as_many_come_as_go_is_a_difference, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_of_a_table_outlives_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_cgroups_make_an_empty_table, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
