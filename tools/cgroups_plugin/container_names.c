@@ -130,7 +130,7 @@ static bool take_answer(struct container_names *names, struct container *contain
     struct answer answer;
     if (!answer_parse(&answer, body, length, container->engine))
         return false;
-    if (answer.left_out != container->answer.left_out || !same_text(answer.naming.text, container->answer.naming.text))
+    if (answer.sandbox != container->answer.sandbox || !same_text(answer.naming.text, container->answer.naming.text))
         names->news = true;
     answer_free(&container->answer);
     container->answer = answer;
@@ -217,33 +217,33 @@ static void forget(void *context, struct container *container)
         names->engines[container->engine].under_way--;
 }
 
-bool container_names_apply(struct container_names *names, struct table *table, bool scanned)
+static bool apply(struct record *record, struct arena *texts, const struct answer *answer)
 {
+    bool changed = record->sandbox != answer->sandbox;
+    record->sandbox = answer->sandbox;
+    give_labels(record, texts, answer);
+    if (wants_name(record, &answer->naming))
+        changed |= give_name(record, texts, &answer->naming);
+    return changed;
+}
+
+bool container_names_apply(struct container_names *names, struct table *table)
+{
+    bool changed = false;
     if (names == NULL)
         return false;
     uint64_t now = engine_client_now();
-    size_t kept = 0;
-    bool renamed = false;
     for (size_t i = 0; i < table->count; i++) {
         struct record *record = &table->records[i];
-        const struct container *container = NULL;
-        if (record->engine != ENGINE_NONE && names->engines[record->engine].socket[0] != '\0')
-            container = book_find(&names->book, record->engine, record->id + record->container_at,
-                                  record->container_length, now);
-        if (container != NULL && container->answer.left_out)
+        if (record->engine == ENGINE_NONE || names->engines[record->engine].socket[0] == '\0')
             continue;
-        if (container != NULL) {
-            if (wants_name(record, &container->answer.naming))
-                renamed |= give_name(record, &table->texts, &container->answer.naming);
-            give_labels(record, &table->texts, &container->answer);
-        }
-        table->records[kept++] = *record;
+        const struct container *container =
+            book_find(&names->book, record->engine, record->id + record->container_at, record->container_length, now);
+        if (container != NULL)
+            changed |= apply(record, &table->texts, &container->answer);
     }
-    bool changed = renamed || kept < table->count;
-    table->count = kept;
     names->news = false;
-    if (scanned)
-        book_next_round(&names->book, forget, names);
+    book_next_round(&names->book, forget, names);
     go_on(names);
     return changed;
 }

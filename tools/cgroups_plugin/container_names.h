@@ -20,12 +20,11 @@ bool container_names_open(struct container_names **names, const struct options *
 void container_names_close(struct container_names *names);
 
 /*
- * Gives the containers in a table the names that are known by now, and takes out those that only hold a pod's
- * namespaces. scanned: it is fresh from a scan, and what is known of containers that are not in it is forgotten. True:
- * that has changed something, and table_settle() is due. A name that cannot be had for want of memory is had the next
- * time.
+ * Gives the containers in a table the names that are known by now, and marks those that only hold a pod's namespaces.
+ * What is known of containers that are not in the table is forgotten. True: something has changed, and table_settle()
+ * is due. What cannot be had for want of memory is had the next time.
  */
-bool container_names_apply(struct container_names *names, struct table *table, bool scanned);
+bool container_names_apply(struct container_names *names, struct table *table);
 
 /* When the descriptor is readable (-1 never is), container_names_handle() is due. True: a table that is there may want
  * other names now. */

@@ -17,9 +17,8 @@ void container_names_close(struct container_names *names)
     (void)names;
 }
 
-bool container_names_apply(struct container_names *names, struct table *table, bool scanned)
+bool container_names_apply(struct container_names *names, struct table *table)
 {
-    (void)scanned;
     (void)names;
     (void)table;
     return false;

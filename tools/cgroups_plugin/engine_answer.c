@@ -109,7 +109,7 @@ static bool take(struct answer *answer, struct json_object *object, enum engine 
     bool taken;
     struct json_object *labels = member(member(object, "Config", json_type_object), "Labels", json_type_object);
     if (is_sandbox(labels))
-        return answer->left_out = true;
+        return answer->sandbox = true;
     return take_pod_name(answer, labels, &taken) && (taken || take_name(answer, object, engine)) &&
            take_labels(answer, labels);
 }

@@ -9,7 +9,7 @@
 
 /* What a container engine says of one container. Zeroed says nothing. */
 struct answer {
-    bool left_out;        /* it only holds a pod's namespaces; there is no name */
+    bool sandbox;         /* it only holds a pod's namespaces; there is no name */
     struct naming naming; /* text is NULL for none */
     char *labels;         /* those of docker's and kubernetes' own: key, NUL, value, NUL and so on; NULL for none */
     size_t labels_length;

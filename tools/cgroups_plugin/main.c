@@ -109,9 +109,9 @@ static void replace_latest(struct plugin *plugin, const struct table *table)
 }
 
 /* Gives the containers in a table the names that are known by now. False: the table is empty. */
-static bool name_containers(struct plugin *plugin, struct table *table, bool scanned, struct failure *failure)
+static bool name_containers(struct plugin *plugin, struct table *table, struct failure *failure)
 {
-    if (!container_names_apply(plugin->names, table, scanned) || table_settle(table, failure))
+    if (!container_names_apply(plugin->names, table) || table_settle(table, failure))
         return true;
     table_free(table);
     return false;
@@ -122,7 +122,7 @@ static bool rescan(struct plugin *plugin, struct failure *failure)
     struct table table;
     struct scan_notes notes;
     if (!scan(&table, &plugin->latest, &plugin->settings, &notes, failure) ||
-        !name_containers(plugin, &table, true, failure)) {
+        !name_containers(plugin, &table, failure)) {
         if (plugin->scan_trouble != failure->status)
             report_status("scan", failure->status, failure->detail);
         plugin->scan_trouble = failure->status;
@@ -158,7 +158,7 @@ static bool publish(struct plugin *plugin, struct failure *failure)
     plugin->any_published = plugin->latest_is_published = true;
     table_free(&plugin->published);
     if (plugin->options->verbose)
-        report("published: generation %" PRIu64 " with %zu cgroups", generation, plugin->latest.count);
+        report("published: generation %" PRIu64 " with %zu cgroups", generation, table_seen(&plugin->latest));
     return true;
 }
 
@@ -184,7 +184,7 @@ static void rename_containers(struct plugin *plugin)
 {
     struct table table;
     struct failure failure;
-    if (!table_copy(&table, &plugin->latest) || !name_containers(plugin, &table, false, &failure))
+    if (!table_copy(&table, &plugin->latest) || !name_containers(plugin, &table, &failure))
         return; /* the next scan brings them */
     replace_latest(plugin, &table);
     if (!plugin->latest_is_published)
@@ -246,7 +246,7 @@ static int print(struct plugin *plugin)
     if (!rescan(plugin, &failure))
         return (int)failure.status;
     container_names_wait(plugin->names, plugin->options->wait_names_ns);
-    if (!name_containers(plugin, &plugin->latest, false, &failure)) {
+    if (!name_containers(plugin, &plugin->latest, &failure)) {
         report_status("print", failure.status, failure.detail);
         return (int)failure.status;
     }

@@ -65,8 +65,8 @@ bool publication_open(struct publication *publication, const struct options *opt
 
 static netipc_status add(netipc_cgroups_snapshot_builder *builder, const struct table *table, bool duplicates)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct record *record = &table->records[i];
+    size_t at = 0;
+    for (const struct record *record; (record = table_next(table, &at)) != NULL;) {
         if (((record->options & NETIPC_CGROUP_DUPLICATE) != 0) != duplicates)
             continue;
         netipc_status status = netipc_cgroups_snapshot_builder_add(builder, record->hash, record->options,

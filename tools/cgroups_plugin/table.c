@@ -37,6 +37,7 @@ static bool carry_over(struct record *record, struct table *table, const struct 
     record->engine = known->engine;
     record->container_at = known->container_at;
     record->container_length = known->container_length;
+    record->sandbox = known->sandbox;
     record->wanted = known->wanted;
     record->options = known->options;
     record->serial = known->serial;
@@ -128,7 +129,7 @@ bool table_settle(struct table *table, struct failure *failure)
         return fail_errno(failure, ENOMEM, "%zu cgroups", table->count);
     for (size_t i = 0; i < table->count; i++) {
         struct record *record = sorted[i] = &table->records[i];
-        record->enabled = record->wanted && record->path[0] != '\0';
+        record->enabled = record->wanted && record->path[0] != '\0' && !record->sandbox;
         record->options &= ~NETIPC_CGROUP_DUPLICATE;
     }
     qsort(sorted, table->count, sizeof *sorted, by_name);
@@ -173,17 +174,39 @@ bool table_copy(struct table *copy, const struct table *table)
     return done;
 }
 
+static bool record_equal(const struct record *left, const struct record *right)
+{
+    return left->hash == right->hash && left->options == right->options && left->enabled == right->enabled &&
+           strcmp(left->name, right->name) == 0 && strcmp(left->path, right->path) == 0;
+}
+
+const struct record *table_next(const struct table *table, size_t *at)
+{
+    while (*at < table->count) {
+        const struct record *record = &table->records[(*at)++];
+        if (!record->sandbox)
+            return record;
+    }
+    return NULL;
+}
+
+size_t table_seen(const struct table *table)
+{
+    size_t at = 0, count = 0;
+    while (table_next(table, &at) != NULL)
+        count++;
+    return count;
+}
+
 bool table_equal(const struct table *left, const struct table *right)
 {
-    if (left->count != right->count)
-        return false;
-    for (size_t i = 0; i < left->count; i++) {
-        const struct record *a = &left->records[i], *b = &right->records[i];
-        if (a->hash != b->hash || a->options != b->options || a->enabled != b->enabled ||
-            strcmp(a->name, b->name) != 0 || strcmp(a->path, b->path) != 0)
-            return false;
-    }
-    return true;
+    const struct record *a, *b;
+    size_t left_at = 0, right_at = 0;
+    do {
+        a = table_next(left, &left_at);
+        b = table_next(right, &right_at);
+    } while (a != NULL && b != NULL && record_equal(a, b));
+    return a == NULL && b == NULL;
 }
 
 void table_free(struct table *table)

@@ -31,6 +31,7 @@ struct record {
     enum orchestrator orchestrator;
     enum engine engine; /* who may know what the container is called, by this part of id */
     size_t container_at, container_length;
+    bool sandbox;       /* only holds a pod's namespaces; it stays here, but nobody else sees it */
     const char *labels; /* what the engine says of it beside its name: pairs of strings, each with its NUL; or NULL */
     size_t labels_length;
 };
@@ -62,6 +63,12 @@ bool table_settle(struct table *table, struct failure *failure);
 
 /* The same records with texts of their own. False: out of memory, *copy is empty. */
 bool table_copy(struct table *copy, const struct table *table);
+
+/* The next record that others may see, from *at on, which begins as 0; NULL: there is none. */
+const struct record *table_next(const struct table *table, size_t *at);
+
+/* How many there are of those. */
+size_t table_seen(const struct table *table);
 
 /* Would both make the same snapshot? */
 bool table_equal(const struct table *left, const struct table *right);

@@ -77,12 +77,14 @@ bool table_print_json(const struct table *table, uint64_t cost_ns, FILE *stream)
     fprintf(stream,
             "{\"hierarchy\": \"%s\", \"count\": %zu, \"left_out\": %zu, \"truncated\": %s, \"scan_ns\": %" PRIu64
             ", \"cgroups\": [",
-            table->unified ? "v2" : "v1", table->count, table->left_out, table->left_out > 0 ? "true" : "false",
+            table->unified ? "v2" : "v1", table_seen(table), table->left_out, table->left_out > 0 ? "true" : "false",
             cost_ns);
-    for (size_t i = 0; i < table->count; i++) {
-        fputs(i == 0 ? "\n  " : ",\n  ", stream);
-        print_record(&table->records[i], stream);
+    size_t at = 0;
+    const struct record *first = table_next(table, &at);
+    for (const struct record *record = first; record != NULL; record = table_next(table, &at)) {
+        fputs(record == first ? "\n  " : ",\n  ", stream);
+        print_record(record, stream);
     }
-    fputs(table->count == 0 ? "]}\n" : "\n]}\n", stream);
+    fputs(first == NULL ? "]}\n" : "\n]}\n", stream);
     return fflush(stream) == 0 && !ferror(stream);
 }

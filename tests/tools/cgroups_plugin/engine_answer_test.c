@@ -33,7 +33,7 @@ static bool parse(struct answer *answer, const char *text)
 static void expect(const char *text, const char *name, enum orchestrator orchestrator)
 {
     struct answer answer;
-    if (!parse(&answer, text) || answer.left_out)
+    if (!parse(&answer, text) || answer.sandbox)
         fail_msg("%s has no name", text);
     assert_string_equal(answer.naming.text, name);
     assert_int_equal(answer.naming.hash, netipc_key_hash(name, strlen(name)));
@@ -99,7 +99,7 @@ static void what_only_holds_a_pod_is_left_out(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct answer answer;
         assert_true(parse(&answer, texts[i]));
-        assert_true(answer.left_out);
+        assert_true(answer.sandbox);
         assert_null(answer.naming.text);
         answer_free(&answer);
     }
@@ -172,7 +172,7 @@ static void a_damaged_answer_does_no_harm(void **state)
         assert_false(answer_parse(&answer, text, length, ENGINE_DOCKER));
         for (unsigned bit = 0; bit < 8; bit++) {
             text[length] ^= (char)(1u << bit);
-            if (parse(&answer, text) && !answer.left_out)
+            if (parse(&answer, text) && !answer.sandbox)
                 assert_null(strpbrk(answer.naming.text, " \t\n/"));
             answer_free(&answer);
             text[length] ^= (char)(1u << bit);

@@ -90,6 +90,66 @@ static void every_value_is_taken(void **state)
     options_free(&options);
 }
 
+static void how_names_of_containers_are_asked_for_is_taken(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(parse(&options, &failure, (const char *const[]){NULL}), OPTIONS_RUN);
+    assert_null(options.docker_socket);
+    assert_null(options.podman_socket);
+    assert_int_equal(options.names_refresh_ns, 300000000000u);
+    assert_int_equal(options.names_timeout_ns, 5000000000u);
+    assert_int_equal(options.wait_names_ns, 0);
+    options_free(&options);
+
+    assert_int_equal(PARSE(&options, &failure, "--docker-socket", "", "--podman-socket=", "--names-refresh", "0",
+                           "--names-timeout", "0.5", "--wait-names", "2"),
+                     OPTIONS_RUN);
+    assert_string_equal(options.docker_socket, "");
+    assert_string_equal(options.podman_socket, "");
+    assert_int_equal(options.names_refresh_ns, 0);
+    assert_int_equal(options.names_timeout_ns, 500000000);
+    assert_int_equal(options.wait_names_ns, 2000000000);
+    options_free(&options);
+
+    assert_int_equal(PARSE(&options, &failure, "--names-timeout", "0"), OPTIONS_USAGE);
+    options_free(&options);
+    assert_int_equal(PARSE(&options, &failure, "--names-refresh", "-1"), OPTIONS_USAGE);
+    options_free(&options);
+}
+
+#if CONTAINER_NAMES
+static void a_socket_with_too_long_a_path_is_refused(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    char path[120] = "--docker-socket=/";
+    char *arguments[] = {path, path, NULL};
+    memset(path + strlen(path), 's', 90);
+    assert_int_equal(options_parse(&options, 2, arguments, &failure), OPTIONS_RUN);
+    assert_string_equal(options.docker_socket, path + strlen("--docker-socket="));
+    options_free(&options);
+    char long_path[140] = "--docker-socket=/";
+    arguments[1] = long_path;
+    memset(long_path + strlen(long_path), 's', 107);
+    assert_int_equal(options_parse(&options, 2, arguments, &failure), OPTIONS_USAGE);
+    assert_non_null(strstr(failure.detail, "107 bytes"));
+    options_free(&options);
+}
+#else
+static void a_socket_that_cannot_be_asked_is_refused(void **state)
+{
+    (void)state;
+    struct options options;
+    struct failure failure;
+    assert_int_equal(PARSE(&options, &failure, "--docker-socket", "/run/docker.sock"), OPTIONS_USAGE);
+    assert_non_null(strstr(failure.detail, "libcurl"));
+    options_free(&options);
+}
+#endif
+
 static void several_uids_may_be_allowed(void **state)
 {
     (void)state;
@@ -276,6 +336,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_options_the_defaults_hold),
         cmocka_unit_test(every_value_is_taken),
+        cmocka_unit_test(how_names_of_containers_are_asked_for_is_taken),
+#if CONTAINER_NAMES
+        cmocka_unit_test(a_socket_with_too_long_a_path_is_refused),
+#else
+        cmocka_unit_test(a_socket_that_cannot_be_asked_is_refused),
+#endif
         cmocka_unit_test(several_uids_may_be_allowed),
         cmocka_unit_test(a_root_is_made_absolute),
         cmocka_unit_test(a_bad_value_is_refused_with_the_option_and_the_value),

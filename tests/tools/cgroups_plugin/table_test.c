@@ -234,6 +234,26 @@ static void as_many_come_as_go_is_a_difference(void **state)
     table_free(&other.table);
 }
 
+static void nobody_sees_a_sandbox(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture without = {.rules = fixture->rules};
+    struct failure failure;
+    NEXT(fixture, 0, FIRST, "/m", THIRD);
+    NEXT(&without, 0, "/m", THIRD);
+    assert_false(table_equal(&fixture->table, &without.table));
+    for (size_t i = 0; i < fixture->table.count; i++)
+        fixture->table.records[i].sandbox = strcmp(fixture->table.records[i].id, FIRST) == 0;
+    assert_true(table_settle(&fixture->table, &failure));
+    assert_int_equal(table_seen(&fixture->table), 2);
+    assert_true(table_equal(&fixture->table, &without.table));
+    assert_true(table_equal(&without.table, &fixture->table));
+    expect(fixture, THIRD, 1, 0); /* and it takes no name away */
+    NEXT(fixture, 0, FIRST, "/m", THIRD);
+    assert_int_equal(table_seen(&fixture->table), 2); /* which is known in the next scan */
+    table_free(&without.table);
+}
+
 static void a_copy_of_a_table_outlives_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -284,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_carried_over_is_what_would_be_found_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_difference_that_subscribers_would_see_is_a_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(as_many_come_as_go_is_a_difference, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_sees_a_sandbox, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_of_a_table_outlives_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_cgroups_make_an_empty_table, set_up, tear_down),
     };
