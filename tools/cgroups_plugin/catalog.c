@@ -15,6 +15,7 @@ void catalog_init(struct catalog *catalog)
 static void free_version(struct catalog_version *version)
 {
     free(version->entries);
+    free(version->labels);
     arena_free(&version->texts);
     free(version);
 }
@@ -38,6 +39,34 @@ static const char *name_without_prefix(const char *name)
     return name;
 }
 
+/* Pairs of strings, each with its NUL. */
+static size_t count_labels(const struct record *record)
+{
+    size_t ends = 0;
+    for (size_t i = 0; i < record->labels_length; i++)
+        ends += record->labels[i] == '\0';
+    return ends / 2;
+}
+
+static bool add_labels(struct catalog_version *version, struct catalog_entry *entry, const struct record *record)
+{
+    size_t count = count_labels(record);
+    if (count == 0)
+        return true;
+    const char *text = arena_text(&version->texts, record->labels, record->labels_length);
+    if (text == NULL)
+        return false;
+    entry->labels = version->labels + version->label_count;
+    entry->label_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        netipc_label *label = &version->labels[version->label_count++];
+        label->key = text;
+        label->value = text + strlen(text) + 1;
+        text = label->value + strlen(label->value) + 1;
+    }
+    return true;
+}
+
 static bool add_entry(struct catalog_version *version, const struct record *record)
 {
     const char *name = name_without_prefix(record->name);
@@ -45,9 +74,9 @@ static bool add_entry(struct catalog_version *version, const struct record *reco
     *entry = (struct catalog_entry){.id = arena_text(&version->texts, record->id, strlen(record->id)),
                                     .name = arena_text(&version->texts, name, strlen(name)),
                                     .orchestrator = record->orchestrator,
-                                    .excluded = (record->options & NETIPC_CGROUP_EXCLUDED) != 0};
+                                    .excluded = record->sandbox || (record->options & NETIPC_CGROUP_EXCLUDED) != 0};
     version->count++;
-    return entry->id != NULL && entry->name != NULL;
+    return entry->id != NULL && entry->name != NULL && add_labels(version, entry, record);
 }
 
 static struct catalog_version *new_version(const struct table *table, uint64_t generation)
@@ -57,7 +86,11 @@ static struct catalog_version *new_version(const struct table *table, uint64_t g
         return NULL;
     *version = (struct catalog_version){
         .entries = calloc(table->count + 1, sizeof *version->entries), .generation = generation, .holders = 1};
-    bool done = version->entries != NULL;
+    size_t labels = 0;
+    for (size_t i = 0; i < table->count; i++)
+        labels += count_labels(&table->records[i]);
+    version->labels = calloc(labels + 1, sizeof *version->labels);
+    bool done = version->entries != NULL && version->labels != NULL;
     for (size_t i = 0; done && i < table->count; i++)
         done = add_entry(version, &table->records[i]);
     if (done)

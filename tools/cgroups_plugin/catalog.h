@@ -5,6 +5,8 @@
 #include "tools/cgroups_plugin/arena.h"
 #include "tools/cgroups_plugin/table.h"
 
+#include <netipc/lookup.h>
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +21,8 @@
 struct catalog_entry {
     const char *id;
     const char *name; /* without its prefix */
+    const netipc_label *labels;
+    uint32_t label_count;
     enum orchestrator orchestrator;
     bool excluded;
 };
@@ -26,6 +30,8 @@ struct catalog_entry {
 struct catalog_version {
     struct catalog_entry *entries; /* sorted by id */
     size_t count;
+    netipc_label *labels; /* of all of them */
+    size_t label_count;
     uint64_t generation; /* of the snapshot with the same content */
     unsigned holders;    /* under the catalog's lock */
     struct arena texts;

@@ -25,6 +25,8 @@ static netipc_status find(void *context, void *asked, const char *path, uint32_t
         answer->status = NETIPC_CGROUP_KNOWN;
         answer->orchestrator = entry->orchestrator;
         answer->name = entry->name;
+        answer->labels = entry->labels;
+        answer->label_count = entry->label_count;
     } else if (entry != NULL || !may_be_found(lookup->rules, path)) {
         answer->status = NETIPC_CGROUP_UNKNOWN_FOR_GOOD;
     } else if (!atomic_load_explicit(&lookup->truncated, memory_order_relaxed)) {

@@ -117,6 +117,26 @@ static unsigned lines(const struct fixture *fixture, const char *text)
     return count;
 }
 
+/* Asks until the answer is from the snapshot at hand, or a later one. */
+static netipc_cgroups_lookup_result *look_up(const struct fixture *fixture, const char *path)
+{
+    netipc_client_config config;
+    netipc_client *client;
+    netipc_cgroups_lookup_result *result = NULL;
+    netipc_client_config_init(&config);
+    config.run_dir = fixture->run_dir;
+    config.service = "cgroups-lookup";
+    assert_int_equal(netipc_client_open(&config, &client), NETIPC_OK);
+    assert_int_equal(netipc_client_refresh(client), NETIPC_OK);
+    do {
+        netipc_cgroups_lookup_result_free(result);
+        assert_int_equal(netipc_cgroups_lookup_call(client, &path, 1, patience_s() * UINT64_C(1000000000), &result),
+                         NETIPC_OK);
+    } while (netipc_cgroups_lookup_result_generation(result) < fixture->follower.info.generation);
+    netipc_client_close(client);
+    return result;
+}
+
 static void a_container_goes_by_its_id_until_its_name_comes(void **state)
 {
     struct fixture *fixture = *state;
@@ -198,6 +218,11 @@ static void containers_that_only_hold_a_pod_are_left_out(void **state)
     sleep_ms(200); /* it is found in every scan, and left out in every one */
     assert_int_equal(netipc_subscriber_generation(fixture->follower.subscriber), 2);
     assert_int_equal(requests(fixture), 1);
+    netipc_cgroups_lookup_result *result = look_up(fixture, DOCKER + strlen("sys/fs/cgroup"));
+    netipc_cgroup_lookup_view item;
+    assert_int_equal(netipc_cgroups_lookup_result_item(result, 0, &item), NETIPC_OK);
+    assert_int_equal(item.status, NETIPC_CGROUP_UNKNOWN_FOR_GOOD);
+    netipc_cgroups_lookup_result_free(result);
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
@@ -364,6 +389,33 @@ static void a_renamed_container_gets_its_new_name(void **state)
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
+static void lookups_tell_names_and_labels(void **state)
+{
+    struct fixture *fixture = *state;
+    netipc_cgroup_lookup_view item;
+    netipc_label_view label;
+    engine_server_body(&fixture->engine, "{\"Name\": \"/web\", \"Config\": {\"Labels\": {"
+                                         "\"com.docker.compose.project\": \"shop\", \"other\": \"x\","
+                                         "\"com.docker.compose.service\": \"\"}}}");
+    engine_server_start(&fixture->engine);
+    START(fixture, "--interval", "3600");
+    expect_name(fixture, 0, "cgroup_web");
+    netipc_cgroups_lookup_result *result = look_up(fixture, DOCKER + strlen("sys/fs/cgroup"));
+    assert_int_equal(netipc_cgroups_lookup_result_item(result, 0, &item), NETIPC_OK);
+    assert_int_equal(item.status, NETIPC_CGROUP_KNOWN);
+    assert_string_equal(item.name, "web");
+    assert_int_equal(item.orchestrator, NETIPC_ORCHESTRATOR_DOCKER);
+    assert_int_equal(item.label_count, 2);
+    assert_int_equal(netipc_cgroup_lookup_label(&item, 0, &label), NETIPC_OK);
+    assert_string_equal(label.key, "com.docker.compose.project");
+    assert_string_equal(label.value, "shop");
+    assert_int_equal(netipc_cgroup_lookup_label(&item, 1, &label), NETIPC_OK);
+    assert_string_equal(label.key, "com.docker.compose.service");
+    assert_string_equal(label.value, "");
+    netipc_cgroups_lookup_result_free(result);
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+}
+
 static void printing_waits_for_names_when_told_to(void **state)
 {
     struct fixture *fixture = *state;
@@ -405,6 +457,7 @@ int main(void)
         WITH_ENGINE(a_thousand_containers_are_asked_for_by_eights),
         WITH_ENGINE(one_answer_that_does_not_come_holds_up_no_other),
         WITH_ENGINE(a_renamed_container_gets_its_new_name),
+        WITH_ENGINE(lookups_tell_names_and_labels),
         WITH_ENGINE(printing_waits_for_names_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
