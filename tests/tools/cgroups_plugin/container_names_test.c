@@ -142,12 +142,13 @@ static void a_container_goes_by_its_id_until_its_name_comes(void **state)
     struct fixture *fixture = *state;
     netipc_cgroup_view item;
     char procs[256];
-    atomic_store(&fixture->engine.shared->delay_ms, 300);
+    atomic_store(&fixture->engine.shared->held, true);
     engine_server_start(&fixture->engine);
-    START(fixture, "--interval", "0.02");
+    START(fixture, "--interval", "0.02", "--names-timeout", "3600");
     follower_read_above(&fixture->follower, 0);
     assert_int_equal(fixture->follower.info.generation, 1);
     assert_true(has_name(fixture, "cgroup_aaaaaaaaaaaa"));
+    atomic_store(&fixture->engine.shared->held, false);
     follower_read_above(&fixture->follower, 1);
     assert_int_equal(fixture->follower.info.generation, 2);
     assert_false(has_name(fixture, "cgroup_aaaaaaaaaaaa"));
@@ -167,8 +168,8 @@ static void a_name_comes_without_another_scan(void **state)
 {
     struct fixture *fixture = *state;
     engine_server_start(&fixture->engine);
-    START(fixture, "--interval", "3600");
-    assert_int_equal(expect_name(fixture, 0, "cgroup_web"), 2);
+    START(fixture, "--once");
+    expect_name(fixture, 0, "cgroup_web");
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
@@ -207,11 +208,12 @@ static void containers_that_only_hold_a_pod_are_left_out(void **state)
     struct fixture *fixture = *state;
     engine_server_body(&fixture->engine, "{\"Name\": \"/k8s_POD_x\", \"Config\": {\"Labels\": {"
                                          "\"io.kubernetes.docker.type\": \"podsandbox\"}}}");
-    atomic_store(&fixture->engine.shared->delay_ms, 300);
+    atomic_store(&fixture->engine.shared->held, true);
     engine_server_start(&fixture->engine);
-    START(fixture, "--interval", "0.02");
+    START(fixture, "--interval", "0.02", "--names-timeout", "3600");
     follower_read_above(&fixture->follower, 0);
     uint32_t before = fixture->follower.view.item_count;
+    atomic_store(&fixture->engine.shared->held, false);
     follower_read_above(&fixture->follower, 1);
     assert_int_equal(fixture->follower.view.item_count, before - 1);
     assert_false(has_name(fixture, "cgroup_aaaaaaaaaaaa"));
@@ -259,7 +261,7 @@ static void an_engine_that_misbehaves_harms_nothing_and_is_heard_when_it_behaves
         atomic_store(&fixture->engine.shared->status, 500);
         engine_server_start(&fixture->engine);
         bool slow = conducts[i] == ENGINE_HANGS || conducts[i] == ENGINE_DRIPS;
-        START(fixture, "--interval", "0.05", "--names-timeout", slow ? "0.3" : "3600");
+        START(fixture, "--interval", "0.05", "--names-timeout", slow ? "0.5" : "3600");
     }
     for (int i = 0; i < COUNT; i++) {
         struct fixture *fixture = &fixtures[i];

@@ -162,6 +162,8 @@ static void *attend(void *context)
         snprintf(shared->request, sizeof shared->request, "%.*s", (int)strcspn(request, "\r"), request);
         atomic_fetch_add(&shared->requests, 1);
         sleep_ms(atomic_load(&shared->delay_ms));
+        while (atomic_load(&shared->held))
+            sleep_ms(1);
         on = strlen(id) > 12 && answer(connection, id);
         atomic_fetch_sub(&shared->parallel, 1);
     }

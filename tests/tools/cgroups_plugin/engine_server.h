@@ -24,6 +24,7 @@ struct engine_shared {
     atomic_int conduct;
     atomic_int status;
     atomic_uint delay_ms;
+    atomic_bool held; /* no request is answered before this is false */
     char body[4096];  /* @ stands for the first twelve digits of the id that is asked for */
     char special[16]; /* the first digits of an id for which it hangs, whatever its conduct; "" for none */
     atomic_uint requests;
@@ -46,7 +47,7 @@ void engine_server_start(struct engine_server *server);
 void engine_server_stop(struct engine_server *server);
 void engine_server_close(struct engine_server *server);
 
-/* These are to be called while no request is under way. */
+/* To be called while no request is under way. */
 void engine_server_body(struct engine_server *server, const char *body);
 
 /* Waits until there have been so many requests. */
