@@ -203,6 +203,21 @@ static void labels_of_kubernetes_make_the_name(void **state)
     assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
+static void without_labels_of_kubernetes_a_pod_keeps_its_ids(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_tree_remove_cgroup(&fixture->tree, DOCKER);
+    fake_tree_cgroup(&fixture->tree, "sys/fs/cgroup/kubepods/podb7e7a1c2-03d4-4f5e-9a6b-dead00beef11/" OTHER);
+    engine_server_start(&fixture->engine);
+    START(fixture, "--interval", "0.02");
+    engine_server_expect_requests(&fixture->engine, 1);
+    follower_read_above(&fixture->follower, 0);
+    sleep_ms(300);
+    assert_int_equal(netipc_subscriber_generation(fixture->follower.subscriber), 1);
+    assert_true(has_name(fixture, "cgroup_k8s_cntr_b7e7a1c2-03d4-4f5e-9a6b-dead00beef11_" OTHER));
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+}
+
 static void containers_that_only_hold_a_pod_are_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -451,6 +466,7 @@ int main(void)
         WITH_ENGINE(a_name_comes_without_another_scan),
         WITH_ENGINE(podman_tells_names_too),
         WITH_ENGINE(labels_of_kubernetes_make_the_name),
+        WITH_ENGINE(without_labels_of_kubernetes_a_pod_keeps_its_ids),
         WITH_ENGINE(containers_that_only_hold_a_pod_are_left_out),
         WITH_ENGINE(what_the_engine_does_not_know_is_not_asked_for_again_soon),
         cmocka_unit_test(an_engine_that_misbehaves_harms_nothing_and_is_heard_when_it_behaves),
