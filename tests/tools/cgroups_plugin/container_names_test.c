@@ -452,7 +452,11 @@ static void printing_waits_for_names_when_told_to(void **state)
     assert_int_equal(program_end(&fixture->program, 0), 0);
     assert_non_null(strstr(fixture->program.text, "\"name\": \"cgroup_aaaaaaaaaaaa\""));
     engine_server_stop(&fixture->engine); /* and not for one that is not there */
-    fake_tree_cgroup(&fixture->tree, SECOND);
+    for (int i = 0; i < 20; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "sys/fs/cgroup/docker/%012d" REST, i);
+        fake_tree_cgroup(&fixture->tree, name);
+    }
     START(fixture, "--print", "--wait-names", "3600");
     assert_int_equal(program_end(&fixture->program, 0), 0);
     assert_non_null(strstr(fixture->program.text, "\"name\": \"cgroup_aaaaaaaaaaaa\""));
