@@ -127,15 +127,18 @@ bool table_settle(struct table *table, struct failure *failure)
     struct record **sorted = calloc(table->count + 1, sizeof *sorted);
     if (sorted == NULL)
         return fail_errno(failure, ENOMEM, "%zu cgroups", table->count);
+    size_t count = 0;
     for (size_t i = 0; i < table->count; i++) {
-        struct record *record = sorted[i] = &table->records[i];
+        struct record *record = &table->records[i];
         record->enabled = record->wanted && record->path[0] != '\0' && !record->sandbox;
         record->options &= ~NETIPC_CGROUP_DUPLICATE;
+        if (!record->sandbox)
+            sorted[count++] = record;
     }
-    qsort(sorted, table->count, sizeof *sorted, by_name);
+    qsort(sorted, count, sizeof *sorted, by_name);
 
     const struct record *first = NULL;
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct record *record = sorted[i];
         if (first != NULL && first->hash == record->hash && strcmp(first->name, record->name) == 0) {
             record->enabled = 0;

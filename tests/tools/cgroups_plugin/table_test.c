@@ -248,7 +248,10 @@ static void nobody_sees_a_sandbox(void **state)
     assert_int_equal(table_seen(&fixture->table), 2);
     assert_true(table_equal(&fixture->table, &without.table));
     assert_true(table_equal(&without.table, &fixture->table));
-    expect(fixture, THIRD, 1, 0); /* and it takes no name away */
+    expect(fixture, THIRD, 1, 0); /* and it takes no name away, */
+    fixture->table.records[1].path = "";
+    assert_true(table_settle(&fixture->table, &failure));
+    expect(fixture, THIRD, 0, 0); /* not even from one that is not enabled */
     NEXT(fixture, 0, FIRST, "/m", THIRD);
     assert_int_equal(table_seen(&fixture->table), 2); /* which is known in the next scan */
     table_free(&without.table);
