@@ -39,7 +39,7 @@ static void the_default_lists_say_of_every_cgroup_what_they_should(void **state)
     struct options options;
     struct failure failure;
     struct pattern_list services, enabled, searched;
-    assert_int_equal(options_parse(&options, 1, arguments, "/run/x", &failure), OPTIONS_RUN);
+    assert_int_equal(options_parse(&options, 1, arguments, &failure), OPTIONS_RUN);
     assert_true(pattern_list_parse(&services, options.service_patterns));
     assert_true(pattern_list_parse(&enabled, options.enable_patterns));
     assert_true(pattern_list_parse(&searched, options.search_patterns));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/engine_answer.h"
 
+#include <netipc/schema.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
