@@ -12,6 +12,7 @@
 
 #include <netipc/apps_lookup.h>
 #include <netipc/batch.h>
+#include <netipc/cache.h>
 #include <netipc/cgroups_lookup.h>
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/checksum.h>

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "publish/cache_reclaimer.h"
+
+#include "publish/rcu.h"
+#include "shm/os.h"
+
+enum { SPARES = 2, SPARE_ROOM = 4096 };
+
+static struct netipc_cache_generation *pop(struct netipc_cache_generation **list)
+{
+    struct netipc_cache_generation *first = *list;
+    if (first != NULL)
+        *list = first->next;
+    return first;
+}
+
+static void free_all(struct netipc_cache_generation *list)
+{
+    for (struct netipc_cache_generation *generation; (generation = pop(&list)) != NULL;)
+        netipc_cache_generation_free(generation);
+}
+
+/* Has far more room than what was in it needed: left over from a larger snapshot. */
+static bool is_oversized(const struct netipc_cache_generation *generation)
+{
+    const netipc_cache_snapshot *snapshot = &generation->snapshot;
+    return generation->payload.capacity / 4 > snapshot->items.length + SPARE_ROOM ||
+           generation->table.capacity / 8 / sizeof *generation->entries > snapshot->count + SPARE_ROOM;
+}
+
+/* Keeps it, or puts it to those that are to be freed without the lock. */
+static void keep_or(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation,
+                    struct netipc_cache_generation **to_free)
+{
+    struct netipc_cache_generation **list = to_free;
+    if (reclaimer->spare_count < SPARES && !reclaimer->stopping && !is_oversized(generation)) {
+        list = &reclaimer->spare;
+        reclaimer->spare_count++;
+    }
+    generation->next = *list;
+    *list = generation;
+}
+
+/* With the lock, which it lets go of meanwhile. */
+static void free_retired(struct netipc_cache_reclaimer *reclaimer)
+{
+    struct netipc_cache_generation *batch = reclaimer->retired, *to_free = NULL;
+    reclaimer->retired = NULL;
+    pthread_mutex_unlock(&reclaimer->lock);
+    netipc_rcu_await(reclaimer);
+    pthread_mutex_lock(&reclaimer->lock);
+    for (struct netipc_cache_generation *generation; (generation = pop(&batch)) != NULL;) {
+        reclaimer->retired_count--;
+        reclaimer->retired_bytes -= netipc_cache_generation_bytes(generation);
+        keep_or(reclaimer, generation, &to_free);
+    }
+    pthread_mutex_unlock(&reclaimer->lock);
+    free_all(to_free);
+    pthread_mutex_lock(&reclaimer->lock);
+}
+
+static void *run(void *context)
+{
+    struct netipc_cache_reclaimer *reclaimer = context;
+    pthread_mutex_lock(&reclaimer->lock);
+    for (;;) {
+        if (reclaimer->retired != NULL)
+            free_retired(reclaimer);
+        else if (reclaimer->stopping)
+            break;
+        else
+            pthread_cond_wait(&reclaimer->change, &reclaimer->lock);
+    }
+    pthread_mutex_unlock(&reclaimer->lock);
+    return NULL;
+}
+
+netipc_status netipc_cache_reclaimer_start(struct netipc_cache_reclaimer *reclaimer)
+{
+    pthread_mutex_init(&reclaimer->lock, NULL);
+    pthread_cond_init(&reclaimer->change, NULL);
+    netipc_status status = netipc_os_thread_start(run, reclaimer, &reclaimer->thread);
+    reclaimer->running = status == NETIPC_OK;
+    if (!reclaimer->running) {
+        pthread_cond_destroy(&reclaimer->change);
+        pthread_mutex_destroy(&reclaimer->lock);
+    }
+    return status;
+}
+
+void netipc_cache_reclaimer_stop(struct netipc_cache_reclaimer *reclaimer)
+{
+    if (!reclaimer->running)
+        return;
+    pthread_mutex_lock(&reclaimer->lock);
+    reclaimer->stopping = true;
+    pthread_cond_signal(&reclaimer->change);
+    pthread_mutex_unlock(&reclaimer->lock);
+    pthread_join(reclaimer->thread, NULL);
+    pthread_cond_destroy(&reclaimer->change);
+    pthread_mutex_destroy(&reclaimer->lock);
+    free_all(reclaimer->spare);
+    reclaimer->running = false;
+}
+
+void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    generation->next = reclaimer->retired;
+    reclaimer->retired = generation;
+    reclaimer->retired_count++;
+    reclaimer->retired_bytes += netipc_cache_generation_bytes(generation);
+    pthread_cond_signal(&reclaimer->change);
+    pthread_mutex_unlock(&reclaimer->lock);
+}
+
+bool netipc_cache_may_retire(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    bool may = reclaimer->retired_count < NETIPC_CACHE_RETIRED_LEAST ||
+               (reclaimer->retired_bytes <= limit && bytes <= limit - reclaimer->retired_bytes);
+    pthread_mutex_unlock(&reclaimer->lock);
+    return may;
+}
+
+struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    struct netipc_cache_generation *generation = pop(&reclaimer->spare);
+    if (generation != NULL)
+        reclaimer->spare_count--;
+    pthread_mutex_unlock(&reclaimer->lock);
+    return generation != NULL ? generation : netipc_cache_generation_new(reclaimer);
+}
+
+void netipc_cache_give_back(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation)
+{
+    struct netipc_cache_generation *to_free = NULL;
+    pthread_mutex_lock(&reclaimer->lock);
+    keep_or(reclaimer, generation, &to_free);
+    pthread_mutex_unlock(&reclaimer->lock);
+    free_all(to_free);
+}
+
+void netipc_cache_count_retired(struct netipc_cache_reclaimer *reclaimer, uint64_t *count, uint64_t *bytes)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    *count = reclaimer->retired_count;
+    *bytes = reclaimer->retired_bytes;
+    pthread_mutex_unlock(&reclaimer->lock);
+}

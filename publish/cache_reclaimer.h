@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_PUBLISH_CACHE_RECLAIMER_H
+#define NETIPC_PUBLISH_CACHE_RECLAIMER_H
+
+/*
+ * A thread that waits until no reader uses the replaced generations of a cache any more, and frees them or hands them
+ * back for another use. The cache's owner gives and takes under a lock that is held for a few loads and stores; readers
+ * know nothing of it.
+ */
+
+#include "publish/cache_generation.h"
+
+#include <pthread.h>
+
+/* So many may wait, however large they are. */
+enum { NETIPC_CACHE_RETIRED_LEAST = 4 };
+
+struct netipc_cache_reclaimer {
+    bool running;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    /* Under the lock. */
+    bool stopping;
+    struct netipc_cache_generation *retired; /* not waited for yet */
+    uint64_t retired_count, retired_bytes;   /* those that are waited for included */
+    struct netipc_cache_generation *spare;
+    unsigned spare_count;
+};
+
+/* NETIPC_OK, or why no thread could be started. */
+netipc_status netipc_cache_reclaimer_start(struct netipc_cache_reclaimer *reclaimer);
+
+/* Waits until all that was retired is freed. Nothing happens if it was not started. */
+void netipc_cache_reclaimer_stop(struct netipc_cache_reclaimer *reclaimer);
+
+/* Takes over a generation that readers cannot reach any more but may have reached. */
+void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation);
+
+/* Whether another one of these bytes may be retired, below a limit. */
+bool netipc_cache_may_retire(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit);
+
+/* One to build in; NULL: no memory. */
+struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer);
+
+/* What nobody has seen. */
+void netipc_cache_give_back(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation);
+
+void netipc_cache_count_retired(struct netipc_cache_reclaimer *reclaimer, uint64_t *count, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETIPC_PUBLISH_RCU_H
+#define NETIPC_PUBLISH_RCU_H
+
+/*
+ * The one door to liburcu: read sections of this process and grace periods, of its flavour "bp", which registers
+ * threads by itself. Its functions are called, not inlined, as its licence (LGPL) asks of a dynamically linked user of
+ * another licence. Its callbacks are not used: docs/decisions/0014.
+ *
+ *   reader                                  owner
+ *   netipc_rcu_enter()                      pointer ← new, release
+ *   p ← load pointer, acquire               netipc_rcu_await(): every section that was entered before has been left
+ *   … *p …                                  free(old)
+ *   netipc_rcu_leave()
+ *
+ * liburcu orders all of the section before the return of await. ThreadSanitizer does not see that, as liburcu is not
+ * instrumented: order is any address that both sides name to it.
+ */
+
+#include <urcu/urcu-bp.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define NETIPC_RCU_TELL_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NETIPC_RCU_TELL_TSAN 1
+#endif
+#endif
+
+#ifdef NETIPC_RCU_TELL_TSAN
+#include <sanitizer/tsan_interface.h>
+#define NETIPC_RCU_SECTION_ENDS(order) __tsan_release(order)
+#define NETIPC_RCU_SECTIONS_ENDED(order) __tsan_acquire(order)
+#else
+#define NETIPC_RCU_SECTION_ENDS(order) ((void)(order))
+#define NETIPC_RCU_SECTIONS_ENDED(order) ((void)(order))
+#endif
+
+/* Nests. */
+static inline void netipc_rcu_enter(void)
+{
+    urcu_bp_read_lock();
+}
+
+static inline void netipc_rcu_leave(void *order)
+{
+    NETIPC_RCU_SECTION_ENDS(order);
+    urcu_bp_read_unlock();
+}
+
+/* Not from within a section. */
+static inline void netipc_rcu_await(void *order)
+{
+    urcu_bp_synchronize_rcu();
+    NETIPC_RCU_SECTIONS_ENDED(order);
+}
+
+#endif
