@@ -3,6 +3,7 @@
 
 #include "publish/cache_state.h"
 #include "publish/rcu.h"
+#include "publish/subscriber_state.h"
 #include "shm/detail.h"
 #include "shm/sized.h"
 
@@ -26,7 +27,8 @@ static netipc_status join_process(void)
 
 void netipc_cache_config_init(netipc_cache_config *config)
 {
-    *config = (netipc_cache_config){.size = sizeof *config, .max_retired_bytes = UINT64_C(64) << 20};
+    *config = (netipc_cache_config){
+        .size = sizeof *config, .max_retired_bytes = UINT64_C(64) << 20, .retired_wait_ns = 100000000};
 }
 
 static netipc_status check_config(const netipc_cache_config *config)
@@ -70,6 +72,7 @@ static netipc_status fill(netipc_cache *cache, const netipc_cache_config *config
     cache->schema = config->schema;
     cache->flags = config->flags;
     cache->max_retired_bytes = config->max_retired_bytes;
+    cache->retired_wait_ns = config->retired_wait_ns;
     netipc_status status = netipc_fork_guard_arm(&cache->fork_guard);
     if (status == NETIPC_OK)
         status = netipc_subscriber_open(config->subscriber, &cache->subscriber);
@@ -154,9 +157,8 @@ netipc_status netipc_cache_enter(netipc_cache *cache, const netipc_cache_snapsho
     if (snapshot == NULL)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the snapshot given");
     *snapshot = NULL;
-    netipc_status status = netipc_cache_check(cache);
-    if (status != NETIPC_OK)
-        return status;
+    if (cache == NULL || netipc_fork_guard_forked(&cache->fork_guard))
+        return netipc_cache_check(cache);
     netipc_rcu_enter();
     const struct netipc_cache_generation *generation = netipc_load(&cache->current, acquire);
     if (generation == NULL) {
@@ -175,7 +177,10 @@ void netipc_cache_leave(const netipc_cache_snapshot *snapshot)
 
 int netipc_cache_changed(const netipc_cache *cache)
 {
-    return cache != NULL && netipc_subscriber_generation(cache->subscriber) != netipc_load(&cache->settled, relaxed);
+    if (cache == NULL)
+        return 0;
+    uint64_t latest = netipc_hot_generation(netipc_subscriber_hot(cache->subscriber));
+    return latest != netipc_load(&cache->settled, relaxed);
 }
 
 /* --- the owner --- */

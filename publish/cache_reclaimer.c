@@ -2,7 +2,10 @@
 #include "publish/cache_reclaimer.h"
 
 #include "publish/rcu.h"
+#include "shm/checked.h"
 #include "shm/os.h"
+
+#include <time.h>
 
 enum { SPARES = 2, SPARE_ROOM = 4096 };
 
@@ -54,6 +57,8 @@ static void free_retired(struct netipc_cache_reclaimer *reclaimer)
         reclaimer->retired_bytes -= netipc_cache_generation_bytes(generation);
         keep_or(reclaimer, generation, &to_free);
     }
+    reclaimer->in_vain = false;
+    pthread_cond_signal(&reclaimer->freed);
     pthread_mutex_unlock(&reclaimer->lock);
     free_all(to_free);
     pthread_mutex_lock(&reclaimer->lock);
@@ -69,22 +74,32 @@ static void *run(void *context)
         else if (reclaimer->stopping)
             break;
         else
-            pthread_cond_wait(&reclaimer->change, &reclaimer->lock);
+            pthread_cond_wait(&reclaimer->work, &reclaimer->lock);
     }
     pthread_mutex_unlock(&reclaimer->lock);
     return NULL;
 }
 
+static void destroy_lock(struct netipc_cache_reclaimer *reclaimer)
+{
+    pthread_cond_destroy(&reclaimer->freed);
+    pthread_cond_destroy(&reclaimer->work);
+    pthread_mutex_destroy(&reclaimer->lock);
+}
+
 netipc_status netipc_cache_reclaimer_start(struct netipc_cache_reclaimer *reclaimer)
 {
     pthread_mutex_init(&reclaimer->lock, NULL);
-    pthread_cond_init(&reclaimer->change, NULL);
+    pthread_cond_init(&reclaimer->work, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&reclaimer->freed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     netipc_status status = netipc_os_thread_start(run, reclaimer, &reclaimer->thread);
     reclaimer->running = status == NETIPC_OK;
-    if (!reclaimer->running) {
-        pthread_cond_destroy(&reclaimer->change);
-        pthread_mutex_destroy(&reclaimer->lock);
-    }
+    if (!reclaimer->running)
+        destroy_lock(reclaimer);
     return status;
 }
 
@@ -94,11 +109,10 @@ void netipc_cache_reclaimer_stop(struct netipc_cache_reclaimer *reclaimer)
         return;
     pthread_mutex_lock(&reclaimer->lock);
     reclaimer->stopping = true;
-    pthread_cond_signal(&reclaimer->change);
+    pthread_cond_signal(&reclaimer->work);
     pthread_mutex_unlock(&reclaimer->lock);
     pthread_join(reclaimer->thread, NULL);
-    pthread_cond_destroy(&reclaimer->change);
-    pthread_mutex_destroy(&reclaimer->lock);
+    destroy_lock(reclaimer);
     free_all(reclaimer->spare);
     reclaimer->running = false;
 }
@@ -110,17 +124,31 @@ void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc
     reclaimer->retired = generation;
     reclaimer->retired_count++;
     reclaimer->retired_bytes += netipc_cache_generation_bytes(generation);
-    pthread_cond_signal(&reclaimer->change);
+    pthread_cond_signal(&reclaimer->work);
     pthread_mutex_unlock(&reclaimer->lock);
 }
 
-bool netipc_cache_may_retire(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit)
+static bool has_room(const struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit)
+{
+    return reclaimer->retired_count < NETIPC_CACHE_RETIRED_LEAST ||
+           (reclaimer->retired_bytes <= limit && bytes <= limit - reclaimer->retired_bytes);
+}
+
+bool netipc_cache_await_room(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit,
+                             uint64_t timeout_ns)
 {
     pthread_mutex_lock(&reclaimer->lock);
-    bool may = reclaimer->retired_count < NETIPC_CACHE_RETIRED_LEAST ||
-               (reclaimer->retired_bytes <= limit && bytes <= limit - reclaimer->retired_bytes);
+    if (!has_room(reclaimer, bytes, limit) && !reclaimer->in_vain && timeout_ns > 0) {
+        uint64_t end_ns = netipc_add_saturating(netipc_os_monotonic_ns(), timeout_ns);
+        const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000), .tv_nsec = (long)(end_ns % 1000000000)};
+        int error = 0;
+        while (!has_room(reclaimer, bytes, limit) && error == 0)
+            error = pthread_cond_timedwait(&reclaimer->freed, &reclaimer->lock, &end);
+    }
+    bool room = has_room(reclaimer, bytes, limit);
+    reclaimer->in_vain = !room;
     pthread_mutex_unlock(&reclaimer->lock);
-    return may;
+    return room;
 }
 
 struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer)

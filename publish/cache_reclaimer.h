@@ -19,9 +19,9 @@ struct netipc_cache_reclaimer {
     bool running;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t change;
+    pthread_cond_t work, freed;
     /* Under the lock. */
-    bool stopping;
+    bool stopping, in_vain;
     struct netipc_cache_generation *retired; /* not waited for yet */
     uint64_t retired_count, retired_bytes;   /* those that are waited for included */
     struct netipc_cache_generation *spare;
@@ -37,8 +37,10 @@ void netipc_cache_reclaimer_stop(struct netipc_cache_reclaimer *reclaimer);
 /* Takes over a generation that readers cannot reach any more but may have reached. */
 void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation);
 
-/* Whether another one of these bytes may be retired, below a limit. */
-bool netipc_cache_may_retire(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit);
+/* Whether another one of these bytes may be retired, below a limit; waits for that, unless it has waited in vain since
+ * something was freed. */
+bool netipc_cache_await_room(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit,
+                             uint64_t timeout_ns);
 
 /* One to build in; NULL: no memory. */
 struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer);

@@ -28,8 +28,8 @@ static netipc_status check_room(netipc_cache *cache)
 {
     const struct netipc_cache_generation *generation =
         (cache->flags & NETIPC_CACHE_CHANGES) != 0 ? cache->previous : netipc_cache_at_hand(cache);
-    if (generation == NULL ||
-        netipc_cache_may_retire(&cache->reclaimer, netipc_cache_generation_bytes(generation), cache->max_retired_bytes))
+    if (generation == NULL || netipc_cache_await_room(&cache->reclaimer, netipc_cache_generation_bytes(generation),
+                                                      cache->max_retired_bytes, cache->retired_wait_ns))
         return NETIPC_OK;
     return netipc_fail(NETIPC_BUSY, "replaced snapshots wait for readers to leave, max_retired_bytes is %llu",
                        (unsigned long long)cache->max_retired_bytes);

@@ -16,7 +16,7 @@ struct netipc_cache {
     struct netipc_fork_guard fork_guard;
     const netipc_schema *schema;
     uint32_t flags;
-    uint64_t max_retired_bytes;
+    uint64_t max_retired_bytes, retired_wait_ns;
     netipc_subscriber *subscriber;
     netipc_reader *reader; /* of the subscriber, with its own lease word if there is one */
     netipc_client *client; /* NULL: no requests */

@@ -17,6 +17,7 @@
  * instrumented: order is any address that both sides name to it.
  */
 
+#include <urcu/static/urcu-bp.h>
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -39,13 +40,13 @@
 /* Nests. */
 static inline void netipc_rcu_enter(void)
 {
-    urcu_bp_read_lock();
+    _urcu_bp_read_lock();
 }
 
 static inline void netipc_rcu_leave(void *order)
 {
     NETIPC_RCU_SECTION_ENDS(order);
-    urcu_bp_read_unlock();
+    _urcu_bp_read_unlock();
 }
 
 /* Not from within a section. */

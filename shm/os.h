@@ -136,6 +136,11 @@ struct netipc_fork_guard {
 
 netipc_status netipc_fork_guard_arm(struct netipc_fork_guard *guard);
 void netipc_fork_guard_disarm(struct netipc_fork_guard *guard);
-bool netipc_fork_guard_forked(const struct netipc_fork_guard *guard);
+
+/* Inline, as what a reader of a cache costs is near the cost of a call. */
+static inline bool netipc_fork_guard_forked(const struct netipc_fork_guard *guard)
+{
+    return guard->word != NULL ? *guard->word == 0 : netipc_os_pid() != guard->pid;
+}
 
 #endif

@@ -65,8 +65,3 @@ void netipc_fork_guard_disarm(struct netipc_fork_guard *guard)
         munmap((void *)(uintptr_t)guard->word, netipc_os_page_size());
     guard->word = NULL;
 }
-
-bool netipc_fork_guard_forked(const struct netipc_fork_guard *guard)
-{
-    return guard->word != NULL ? *guard->word == 0 : netipc_os_pid() != guard->pid;
-}

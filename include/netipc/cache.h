@@ -16,8 +16,7 @@ NETIPC_BEGIN_DECLS
 /*
  * A cache holds the items of a service's latest snapshot in memory of this process, for lookups by key and for
  * iteration, by any number of threads. It is rebuilt when the generation has changed, and not before. Readers take no
- * lock and write nothing that another thread reads, so they neither slow each other nor the refresh, and a refresh
- * waits for no reader.
+ * lock and write nothing that another thread reads, so they neither slow each other nor the refresh.
  *
  *     one thread, the owner                          any thread, the owner too
  *     netipc_cache_open(&config, &cache);            if (netipc_cache_enter(cache, &snapshot) == NETIPC_OK) {
@@ -58,6 +57,7 @@ typedef struct netipc_cache_config {
 
     uint64_t max_retired_bytes; /* of replaced snapshots that readers may still use, see netipc_cache_refresh(); default
                                  * 64 MiB */
+    uint64_t retired_wait_ns;   /* for them to become less, see there; default 100 ms; 0: never */
 } netipc_cache_config;
 
 /* Fills in the defaults. The caller sets schema and subscriber. */
@@ -92,8 +92,11 @@ NETIPC_API int netipc_cache_changed(const netipc_cache *cache);
  *
  * *changed (may be NULL) becomes 1 when the cache holds another snapshot now than before, whatever the result.
  *
- * A replaced snapshot is freed some time after the last thread that was inside has left. Those that wait for this take
- * max_retired_bytes at most, or are four if one is larger; with that reached a refresh fetches nothing, NETIPC_BUSY.
+ * A refresh waits for no reader: a replaced snapshot is freed some time after the last thread that was inside has left.
+ * Those not freed yet take max_retired_bytes at most, or are four if that is more. With that reached there is no room
+ * for another: a refresh waits until some are freed, for retired_wait_ns at most, and then fetches nothing,
+ * NETIPC_BUSY. After that none waits, and all are NETIPC_BUSY at once, until some have been freed: so a thread that
+ * stays inside costs the owner retired_wait_ns in all.
  *
  * NETIPC_OK: up to date, with an empty cache if nothing was published yet. NETIPC_BUSY. NETIPC_INCOMPATIBLE: the
  * publisher's snapshots are of another schema or version (or as below). NETIPC_CORRUPT: they are not as the schema
