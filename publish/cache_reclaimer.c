@@ -124,8 +124,8 @@ void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc
     reclaimer->retired = generation;
     reclaimer->retired_count++;
     reclaimer->retired_bytes += netipc_cache_generation_bytes(generation);
-    pthread_cond_signal(&reclaimer->work);
     pthread_mutex_unlock(&reclaimer->lock);
+    pthread_cond_signal(&reclaimer->work); /* behind it, or the thread would wake up to wait for the lock */
 }
 
 static bool has_room(const struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit)

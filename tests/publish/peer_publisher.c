@@ -4,6 +4,7 @@
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/publisher.h>
 
+#include "tests/publish/cgroups_payload.h"
 #include "tests/publish/patience.h"
 #include "tests/publish/pattern.h"
 
@@ -30,6 +31,14 @@ static void open_publisher(struct peer *peer, const uint64_t *arguments)
     peer->generation = 0;
     netipc_status status = netipc_publisher_open(&peer->config, &peer->publisher);
     peer_answer("%d", (int)status);
+}
+
+/* schema ID VERSION → 0, before it opens */
+static void set_schema(struct peer *peer, const uint64_t *arguments)
+{
+    peer->config.schema_id = (uint32_t)arguments[0];
+    peer->config.schema_version = (uint32_t)arguments[1];
+    peer_answer("0");
 }
 
 /* Built in place, as its bytes depend on the generation that they will have. */
@@ -63,6 +72,18 @@ static void publish_some(struct peer *peer, const uint64_t *arguments)
     netipc_status status = NETIPC_OK;
     for (uint64_t i = 0; i < arguments[1] && status == NETIPC_OK; i++)
         status = publish(peer, arguments[0]);
+    answer_published(peer, status);
+}
+
+/* cgroups COUNT VALUE: of cgroups_payload.h, whole → status generation */
+static void publish_cgroups(struct peer *peer, const uint64_t *arguments)
+{
+    struct cgroups_payload payload = cgroups_payload((uint32_t)arguments[0], arguments[1]);
+    if (payload.bytes == NULL)
+        peer_fail("no memory for %" PRIu64 " cgroups", arguments[0]);
+    netipc_status status = netipc_publish(peer->publisher, payload.bytes, payload.length, NULL);
+    peer->generation += status == NETIPC_OK;
+    free(payload.bytes);
     answer_published(peer, status);
 }
 
@@ -170,6 +191,10 @@ int peer_publisher(const char *run_dir, const char *service)
             peer_items(peer.publisher, arguments[0], &peer.generation);
         else if (strcmp(name, "publish") == 0)
             publish_some(&peer, arguments);
+        else if (strcmp(name, "schema") == 0)
+            set_schema(&peer, arguments);
+        else if (strcmp(name, "cgroups") == 0)
+            publish_cgroups(&peer, arguments);
         else if (strcmp(name, "copy") == 0)
             publish_copies(&peer, arguments);
         else if (strcmp(name, "flat_out") == 0)
