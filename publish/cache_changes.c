@@ -45,7 +45,7 @@ static const netipc_item *take_partner(struct partners *partners, const netipc_i
         partners->budget--;
         uint32_t index = *link - 1;
         const netipc_item *other = &partners->of->entries[index].item;
-        if (netipc_cache_has_key(other, item->hash, item->key, item->key_length)) {
+        if (netipc_cache_has_key(other, item->key, item->key_length, item->hash)) {
             *link = partners->next[index];
             partners->next[index] = TAKEN;
             return other;

@@ -94,21 +94,22 @@ netipc_status netipc_cache_generation_index(struct netipc_cache_generation *gene
     return fill_table(generation, schema);
 }
 
-bool netipc_cache_has_key(const netipc_item *item, uint32_t hash, const void *key, size_t length)
+bool netipc_cache_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash)
 {
-    return item->hash == hash && item->key_length == length && (length == 0 || memcmp(item->key, key, length) == 0);
+    return item->hash == hash && item->key_length == key_length &&
+           (key_length == 0 || memcmp(item->key, key, key_length) == 0);
 }
 
-const netipc_item *netipc_cache_find(const netipc_cache_snapshot *snapshot, uint32_t hash, const void *key,
-                                     size_t length)
+const netipc_item *netipc_cache_find(const netipc_cache_snapshot *snapshot, const void *key, size_t key_length,
+                                     uint32_t hash)
 {
-    if (snapshot == NULL || (key == NULL && length > 0))
+    if (snapshot == NULL || (key == NULL && key_length > 0))
         return NULL;
     const struct netipc_cache_generation *generation = netipc_cache_generation_of(snapshot);
     uint32_t number = generation->buckets[netipc_cache_bucket(generation, hash)];
     while (number != 0) {
         const struct netipc_cache_entry *entry = &generation->entries[number - 1];
-        if (netipc_cache_has_key(&entry->item, hash, key, length))
+        if (netipc_cache_has_key(&entry->item, key, key_length, hash))
             return &entry->item;
         number = entry->next;
     }

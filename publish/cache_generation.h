@@ -59,6 +59,6 @@ static inline uint32_t netipc_cache_bucket(const struct netipc_cache_generation 
     return (uint32_t)((uint64_t)(hash * UINT32_C(0x9e3779b1)) >> generation->shift); /* spreads poor hashes */
 }
 
-bool netipc_cache_has_key(const netipc_item *item, uint32_t hash, const void *key, size_t length);
+bool netipc_cache_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash);
 
 #endif

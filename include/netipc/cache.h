@@ -20,7 +20,7 @@ NETIPC_BEGIN_DECLS
  *
  *     one thread, the owner                          any thread, the owner too
  *     netipc_cache_open(&config, &cache);            if (netipc_cache_enter(cache, &snapshot) == NETIPC_OK) {
- *     for (;;) {                                         item = netipc_cache_find(snapshot, hash, key, length);
+ *     for (;;) {                                         item = netipc_cache_find(snapshot, key, length, hash);
  *         netipc_cache_refresh(cache, &changed);         …
  *         netipc_cache_wait(cache, timeout_ns);          netipc_cache_leave(snapshot);
  *     }                                              }
@@ -154,8 +154,8 @@ NETIPC_API void netipc_cache_leave(const netipc_cache_snapshot *snapshot);
 
 /* The first item, in the snapshot's order, with this key. hash: as the publisher stored it, netipc_key_hash() of the
  * key for schemas of this library. NULL: there is none. */
-NETIPC_API const netipc_item *netipc_cache_find(const netipc_cache_snapshot *snapshot, uint32_t hash, const void *key,
-                                                size_t length);
+NETIPC_API const netipc_item *netipc_cache_find(const netipc_cache_snapshot *snapshot, const void *key,
+                                                size_t key_length, uint32_t hash);
 
 /* The item of that number, in the snapshot's order; all of them, those of one key too. NULL: index is not below
  * snapshot->count. */

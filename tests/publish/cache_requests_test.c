@@ -187,8 +187,8 @@ static void both_ways_give_the_same(void **state)
     assert_memory_equal(request->items.bytes, region->items.bytes, region->items.length);
     for (uint32_t i = 0; i < 300; i++) {
         const netipc_item *a = netipc_cache_item(request, i), *b = netipc_cache_item(region, i);
-        const netipc_item *found_a = netipc_cache_find(request, b->hash, b->key, b->key_length);
-        const netipc_item *found_b = netipc_cache_find(region, a->hash, a->key, a->key_length);
+        const netipc_item *found_a = netipc_cache_find(request, b->key, b->key_length, b->hash);
+        const netipc_item *found_b = netipc_cache_find(region, a->key, a->key_length, a->hash);
         assert_int_equal(a->length, b->length);
         assert_memory_equal(a->bytes, b->bytes, b->length);
         assert_int_equal(found_a->index, found_b->index);

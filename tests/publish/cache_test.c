@@ -144,9 +144,9 @@ static void keys_may_be_empty_long_or_there_more_than_once(void **state)
     for (uint32_t i = 0; i < 8; i++)
         assert_string_equal(netipc_cache_item(snapshot, i)->key, names[i]);
     assert_null(cached_find(snapshot, "twic"));
-    assert_null(netipc_cache_find(snapshot, netipc_key_hash("twice", 5) + 1, "twice", 5));
-    assert_null(netipc_cache_find(snapshot, netipc_key_hash("twice", 5), "other", 5));
-    assert_null(netipc_cache_find(snapshot, 0, NULL, 5));
+    assert_null(netipc_cache_find(snapshot, "twice", 5, netipc_key_hash("twice", 5) + 1));
+    assert_null(netipc_cache_find(snapshot, "other", 5, netipc_key_hash("twice", 5)));
+    assert_null(netipc_cache_find(snapshot, NULL, 5, 0));
     netipc_cache_leave(snapshot);
     netipc_publisher_close(publisher);
     netipc_cache_close(cache);
@@ -174,7 +174,7 @@ static void keys_of_one_hash_are_told_apart(void **state)
         for (uint32_t i = 0; i < COUNT; i += 100) {
             char name[32];
             cgroups_name(name, i);
-            assert_int_equal(cached_value(netipc_cache_find(snapshot, 7, name, strlen(name))),
+            assert_int_equal(cached_value(netipc_cache_find(snapshot, name, strlen(name), 7)),
                              round == 0 ? i : COUNT - 1 - i);
             assert_null(cached_find(snapshot, name));
         }
@@ -326,7 +326,7 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(netipc_cache_refresh(NULL, NULL), NETIPC_INVALID_ARGUMENT);
     assert_false(netipc_cache_changed(NULL));
     assert_null(netipc_cache_item(NULL, 0));
-    assert_null(netipc_cache_find(NULL, 0, "", 0));
+    assert_null(netipc_cache_find(NULL, "", 0, 0));
     netipc_cache_leave(NULL);
     netipc_cache_close(cache);
     netipc_cache_close(NULL);

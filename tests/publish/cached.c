@@ -71,7 +71,7 @@ void cached_refresh(netipc_cache *cache, netipc_status expected, bool changed)
 
 const netipc_item *cached_find(const netipc_cache_snapshot *snapshot, const char *name)
 {
-    return netipc_cache_find(snapshot, netipc_key_hash(name, strlen(name)), name, strlen(name));
+    return netipc_cache_find(snapshot, name, strlen(name), netipc_key_hash(name, strlen(name)));
 }
 
 uint32_t cached_value(const netipc_item *item)

@@ -44,6 +44,31 @@ static int subscribe(void)
     return result;
 }
 
+/* What a cache of cgroups has of one, which is published by nobody: so it has nothing. */
+static int look_up(void)
+{
+    netipc_subscriber_config subscriber;
+    netipc_cache_config config;
+    netipc_cache *cache;
+    const netipc_cache_snapshot *snapshot;
+    netipc_subscriber_config_init(&subscriber);
+    subscriber.run_dir = "run";
+    subscriber.service = "nobody";
+    netipc_cache_config_init(&config);
+    config.schema = netipc_cgroups_schema();
+    config.subscriber = &subscriber;
+    netipc_status status = netipc_cache_open(&config, &cache);
+    if (status != NETIPC_OK)
+        return failed("cache", status);
+    status = netipc_cache_refresh(cache, NULL);
+    int result = status == NETIPC_NOT_FOUND ? 0 : failed("refresh of a cache", status);
+    status = netipc_cache_enter(cache, &snapshot);
+    if (status != NETIPC_EMPTY)
+        result = failed("enter", status);
+    netipc_cache_close(cache);
+    return result;
+}
+
 int main(void)
 {
     netipc_publisher_config config;
@@ -57,5 +82,5 @@ int main(void)
     status = netipc_publish(publisher, hello, sizeof hello, NULL);
     int result = status == NETIPC_OK ? subscribe() : failed("publish", status);
     netipc_publisher_close(publisher);
-    return result;
+    return result != 0 ? result : look_up();
 }
