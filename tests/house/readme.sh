@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: readme.sh TREE PUBLISH FOLLOW: the README shows examples/ as they are, and they do what it says.
+# usage: readme.sh TREE PUBLISH FOLLOW: README and documents show examples/ as they are, and they do what they say.
 set -euo pipefail
 tree=$1
 publish=$2
@@ -16,15 +16,17 @@ finish()
 trap finish EXIT
 cd "$work"
 
-# A block of C in the README stands behind the name of its file.
-for name in publish follow; do
+# A block of C stands behind the name of its file.
+for place in README.md:publish README.md:follow docs/cache.md:cgroups; do
+    name=${place#*:}
+    document=${place%:*}
     awk -v mark="<!-- examples/$name.c -->" '
         $0 == mark { near = 1; next }
         near && $0 == "```c" { on = 1; next }
         on && $0 == "```" { exit }
-        on { print }' "$tree/README.md" >$name.c
-    if ! diff $name.c <(tail -n +2 "$tree/examples/$name.c"); then
-        echo "README.md (<) and examples/$name.c (>) differ"
+        on { print }' "$tree/$document" >"$name.c"
+    if ! diff "$name.c" <(tail -n +2 "$tree/examples/$name.c"); then
+        echo "$document (<) and examples/$name.c (>) differ"
         exit 1
     fi
 done

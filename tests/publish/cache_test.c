@@ -222,7 +222,9 @@ static void expect_changes(netipc_cache *cache, const char *expected)
         *end++ = ' ';
         if (before == NULL || after == NULL)
             *end++ = before == NULL ? '+' : '-';
-        *end++ = *(const char *)(after != NULL ? after : before)->key;
+        const netipc_item *either = after != NULL ? after : before;
+        assert_non_null(either);
+        *end++ = *(const char *)either->key;
         if (before != NULL)
             *end++ = (char)('0' + cached_value(before));
         if (after != NULL)
