@@ -33,7 +33,9 @@ int main(void)
         netipc_cache_refresh(cache, &changed);
         if (changed && netipc_cache_changes(cache, &changes, &count) == NETIPC_OK)
             for (size_t i = 0; i < count; i++)
-                print(changes[i].before == NULL ? "+" : changes[i].after == NULL ? "-" : "*",
+                print(changes[i].before == NULL  ? "+"
+                      : changes[i].after == NULL ? "-"
+                                                 : "*",
                       changes[i].after != NULL ? changes[i].after : changes[i].before);
         fflush(stdout);
         netipc_cache_wait(cache, 1000000000);
