@@ -159,7 +159,8 @@ static netipc_status build_from_answer(netipc_cache *cache, const netipc_client_
     return status;
 }
 
-static netipc_status fetch_by_request(netipc_cache *cache)
+/* knocked: it has just been found that there is no region. */
+static netipc_status fetch_by_request(netipc_cache *cache, bool knocked)
 {
     cache->by_request = false; /* until an answer has come */
     cache->requests++;
@@ -176,32 +177,25 @@ static netipc_status fetch_by_request(netipc_cache *cache)
         return status;
     netipc_client_info info = {.size = sizeof info};
     (void)netipc_client_status(cache->client, &info);
-    cache->by_request = true;
-    cache->sessions = info.sessions;
+    if (knocked)
+        cache->sessions = info.sessions;
+    cache->by_request = info.sessions == cache->sessions; /* else the client has found another server */
     return has_same_bytes(cache, &request) ? NETIPC_OK : build_from_answer(cache, &request);
-}
-
-/* Whether the server is still the one that had no region to offer, as far as is known. */
-static bool asks_again(const netipc_cache *cache)
-{
-    netipc_client_info info = {.size = sizeof info};
-    return cache->by_request && netipc_client_ready(cache->client) &&
-           netipc_client_status(cache->client, &info) == NETIPC_OK && info.sessions == cache->sessions;
 }
 
 /* --- both --- */
 
 static netipc_status bring_up_to_date(netipc_cache *cache)
 {
-    if (asks_again(cache)) {
-        netipc_status status = fetch_by_request(cache);
-        if (cache->by_request || status == NETIPC_ABORTED)
+    if (cache->by_request) {
+        netipc_status status = fetch_by_request(cache, false);
+        if (status == NETIPC_OK || cache->by_request || status == NETIPC_ABORTED)
             return status;
     }
     int is_new; /* asked for, so that a wait knows whose generations are meant */
     netipc_status connected = netipc_subscriber_refresh(cache->subscriber, &is_new);
     if (cache->client != NULL && (connected == NETIPC_UNSUPPORTED || connected == NETIPC_INCOMPATIBLE))
-        return fetch_by_request(cache);
+        return fetch_by_request(cache, true);
     /* Also what a publisher left that is gone. */
     netipc_status fetched = fetch_from_region(cache);
     return connected != NETIPC_OK ? connected : fetched;

@@ -147,11 +147,35 @@ static void an_equal_answer_rebuilds_nothing(void **state)
     will_answer_cgroups(500, 2);
     cached_refresh(cache, NETIPC_OK, true);
     cached_expect(cache, 500, 2);
-    /* On a session that stands nobody knocks at the door again. */
+    netipc_server_close(server);
+    netipc_cache_close(cache);
+}
+
+static uint64_t knocks(const netipc_server *server)
+{
     netipc_service_info info = {.size = sizeof info};
     assert_int_equal(netipc_server_stats(server, SERVICE_NAME, &info), NETIPC_OK);
-    assert_true(info.sessions_total + info.refused_other <= 2);
-    netipc_server_close(server);
+    return info.sessions_total + info.refused_other;
+}
+
+static void another_server_is_asked_for_a_region_once(void **state)
+{
+    (void)state;
+    netipc_cache *cache = open_eager(0);
+    for (uint64_t round = 0; round < 3; round++) {
+        netipc_server *server = serve();
+        will_answer_cgroups(5, 2 * round);
+        cached_refresh(cache, NETIPC_OK, true); /* the client has found it by itself, after the first one */
+        will_answer_cgroups(5, 2 * round + 1);
+        cached_refresh(cache, NETIPC_OK, true);
+        uint64_t before = knocks(server);
+        assert_true(before >= 2);
+        for (int i = 0; i < 3; i++)
+            cached_refresh(cache, NETIPC_OK, false);
+        assert_int_equal(knocks(server), before);
+        cached_expect(cache, 5, 2 * round + 1);
+        netipc_server_close(server);
+    }
     netipc_cache_close(cache);
 }
 
@@ -295,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cache_test(a_server_without_a_region_is_asked_by_request),
         cache_test(an_equal_answer_rebuilds_nothing),
+        cache_test(another_server_is_asked_for_a_region_once),
         cache_test(both_ways_give_the_same),
         cache_test(wrong_answers_are_told_and_not_taken),
         cache_test(a_publisher_takes_over_from_a_server_and_back),
