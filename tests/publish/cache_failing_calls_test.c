@@ -186,7 +186,7 @@ static void requests_survive_every_failing_call(void **state)
         netipc_cache_close(cache);
     }
     assert_false(failed);
-    assert_true(number > 20);
+    assert_true(number > 10);
 }
 
 #define cache_test(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
