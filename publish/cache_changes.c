@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What differs between two generations of a cache. */
 #include "publish/cache_state.h"
+#include "publish/codec/index_search.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 
@@ -40,12 +41,12 @@ static netipc_status open_partners(netipc_cache *cache, const struct netipc_cach
 /* The first item with this key that is not taken yet, and takes it. NULL: none, or the budget is used up. */
 static const netipc_item *take_partner(struct partners *partners, const netipc_item *item)
 {
-    uint32_t *link = &partners->buckets[netipc_cache_bucket(partners->of, item->hash)];
+    uint32_t *link = &partners->buckets[netipc_index_bucket_of(item->hash, partners->of->shift)];
     while (*link != 0 && partners->budget > 0) {
         partners->budget--;
         uint32_t index = *link - 1;
         const netipc_item *other = &partners->of->entries[index].item;
-        if (netipc_cache_has_key(other, item->key, item->key_length, item->hash)) {
+        if (netipc_item_has_key(other, item->key, item->key_length, item->hash)) {
             *link = partners->next[index];
             partners->next[index] = TAKEN;
             return other;

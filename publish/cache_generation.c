@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publish/cache_generation.h"
 
+#include "publish/codec/index_search.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
 
@@ -69,7 +70,7 @@ static netipc_status fill_table(struct netipc_cache_generation *generation, cons
         netipc_status status = schema->item(&generation->snapshot.items, index, &entry->item);
         if (status != NETIPC_OK)
             return status;
-        uint32_t *bucket = &generation->buckets[netipc_cache_bucket(generation, entry->item.hash)];
+        uint32_t *bucket = &generation->buckets[netipc_index_bucket_of(entry->item.hash, generation->shift)];
         entry->next = *bucket;
         *bucket = index + 1;
     }
@@ -94,22 +95,16 @@ netipc_status netipc_cache_generation_index(struct netipc_cache_generation *gene
     return fill_table(generation, schema);
 }
 
-bool netipc_cache_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash)
-{
-    return item->hash == hash && item->key_length == key_length &&
-           (key_length == 0 || memcmp(item->key, key, key_length) == 0);
-}
-
 const netipc_item *netipc_cache_find(const netipc_cache_snapshot *snapshot, const void *key, size_t key_length,
                                      uint32_t hash)
 {
     if (snapshot == NULL || (key == NULL && key_length > 0))
         return NULL;
     const struct netipc_cache_generation *generation = netipc_cache_generation_of(snapshot);
-    uint32_t number = generation->buckets[netipc_cache_bucket(generation, hash)];
+    uint32_t number = generation->buckets[netipc_index_bucket_of(hash, generation->shift)];
     while (number != 0) {
         const struct netipc_cache_entry *entry = &generation->entries[number - 1];
-        if (netipc_cache_has_key(&entry->item, key, key_length, hash))
+        if (netipc_item_has_key(&entry->item, key, key_length, hash))
             return &entry->item;
         number = entry->next;
     }

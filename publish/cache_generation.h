@@ -27,8 +27,8 @@ struct netipc_cache_block {
 struct netipc_cache_generation {
     netipc_cache_snapshot snapshot; /* first: what readers have is a pointer to it */
     struct netipc_cache_entry *entries;
-    uint32_t *buckets; /* 2^(32 - shift) numbers + 1 */
-    unsigned shift;
+    uint32_t *buckets; /* 2^(32 - shift) of them, each the number of its first item + 1; 0: empty */
+    uint32_t shift;    /* of netipc_index_bucket_of() */
     struct netipc_cache_block payload, table;
     struct netipc_cache_generation *next; /* among those that wait, or are spare */
     void *order;                          /* of rcu.h */
@@ -53,12 +53,5 @@ static inline const struct netipc_cache_generation *netipc_cache_generation_of(c
 {
     return (const struct netipc_cache_generation *)(const void *)snapshot;
 }
-
-static inline uint32_t netipc_cache_bucket(const struct netipc_cache_generation *generation, uint32_t hash)
-{
-    return (uint32_t)((uint64_t)(hash * UINT32_C(0x9e3779b1)) >> generation->shift); /* spreads poor hashes */
-}
-
-bool netipc_cache_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash);
 
 #endif

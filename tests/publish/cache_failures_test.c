@@ -16,7 +16,7 @@ static struct peer *start(uint64_t schema_id, uint64_t schema_version)
 {
     struct peer *peer = peer_start("publisher");
     uint64_t status;
-    peer_ask(peer, &status, 1, "schema %llu %llu", (unsigned long long)schema_id, (unsigned long long)schema_version);
+    peer_ask(peer, &status, 1, "label %llu %llu", (unsigned long long)schema_id, (unsigned long long)schema_version);
     peer_ask(peer, &status, 1, "open 8 65536 0");
     assert_int_equal(status, NETIPC_OK);
     return peer;

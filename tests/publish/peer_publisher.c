@@ -33,8 +33,8 @@ static void open_publisher(struct peer *peer, const uint64_t *arguments)
     peer_answer("%d", (int)status);
 }
 
-/* schema ID VERSION → 0, before it opens */
-static void set_schema(struct peer *peer, const uint64_t *arguments)
+/* label ID VERSION → 0: the schema of what is opened from now on, of whatever bytes */
+static void set_label(struct peer *peer, const uint64_t *arguments)
 {
     peer->config.schema_id = (uint32_t)arguments[0];
     peer->config.schema_version = (uint32_t)arguments[1];
@@ -191,8 +191,8 @@ int peer_publisher(const char *run_dir, const char *service)
             peer_items(peer.publisher, arguments[0], &peer.generation);
         else if (strcmp(name, "publish") == 0)
             publish_some(&peer, arguments);
-        else if (strcmp(name, "schema") == 0)
-            set_schema(&peer, arguments);
+        else if (strcmp(name, "label") == 0)
+            set_label(&peer, arguments);
         else if (strcmp(name, "cgroups") == 0)
             publish_cgroups(&peer, arguments);
         else if (strcmp(name, "copy") == 0)
