@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-enum { SPARES = 2, SPARE_ROOM = 4096 };
+enum { SPARES = 4, SPARE_ROOM = 4096 };
 
 static struct netipc_cache_generation *pop(struct netipc_cache_generation **list)
 {

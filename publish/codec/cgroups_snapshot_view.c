@@ -21,6 +21,17 @@ static bool all_zero(const unsigned char *bytes, size_t length)
     return true;
 }
 
+/* The same of up to 8 bytes, where 8 can be read: padding is of any length, so a loop would be mispredicted each time.
+ */
+static inline bool all_zero_in_word(const unsigned char *bytes, size_t length)
+{
+    static const unsigned char ones_then_zeros[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    uint64_t word, mask;
+    memcpy(&word, bytes, sizeof word);
+    memcpy(&mask, ones_then_zeros + 8 - length, sizeof mask);
+    return (word & mask) == 0;
+}
+
 /* Where the packed area begins; netipc_items.private_words. */
 enum { PACKED_OFFSET, SYSTEMD_ENABLED };
 
@@ -32,8 +43,8 @@ struct placed_item {
 };
 
 /* Whether one of the two strings, with its NUL, lies in the item of item_length bytes. */
-static netipc_status check_string_place(uint32_t index, const char *what, uint32_t item_length, uint32_t offset,
-                                        uint32_t length)
+static inline netipc_status check_string_place(uint32_t index, const char *what, uint32_t item_length, uint32_t offset,
+                                               uint32_t length)
 {
     if (offset < sizeof(struct wire_item))
         return netipc_fail(NETIPC_CORRUPT,
@@ -47,7 +58,8 @@ static netipc_status check_string_place(uint32_t index, const char *what, uint32
     return NETIPC_OK;
 }
 
-static netipc_status check_terminator(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+static inline netipc_status check_terminator(uint32_t index, const char *what, const unsigned char *string,
+                                             uint32_t length)
 {
     if (string[length] != 0)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has no NUL behind its %" PRIu32 " bytes", index,
@@ -55,7 +67,7 @@ static netipc_status check_terminator(uint32_t index, const char *what, const un
     return NETIPC_OK;
 }
 
-static netipc_status check_item_header(uint32_t index, const struct wire_item *header)
+static inline netipc_status check_item_header(uint32_t index, const struct wire_item *header)
 {
     if (header->layout != CGROUPS_SNAPSHOT_LAYOUT)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has layout %u, only %d is known", index, header->layout,
@@ -73,7 +85,7 @@ static bool strings_overlap(const struct wire_item *header)
     return header->name_offset < path_end && header->path_offset < name_end;
 }
 
-static netipc_status check_item_place(const netipc_items *items, uint32_t index, const struct wire_entry *entry)
+static inline netipc_status check_item_place(const netipc_items *items, uint32_t index, const struct wire_entry *entry)
 {
     uint64_t packed_length = items->length - items->private_words[PACKED_OFFSET];
     if (entry->offset % CGROUPS_SNAPSHOT_ALIGNMENT != 0)
@@ -90,7 +102,8 @@ static netipc_status check_item_place(const netipc_items *items, uint32_t index,
     return NETIPC_OK;
 }
 
-static netipc_status check_header_and_places(uint32_t index, uint32_t item_length, const struct wire_item *header)
+static inline netipc_status check_header_and_places(uint32_t index, uint32_t item_length,
+                                                    const struct wire_item *header)
 {
     netipc_status status = check_item_header(index, header);
     if (status == NETIPC_OK)
@@ -101,7 +114,7 @@ static netipc_status check_header_and_places(uint32_t index, uint32_t item_lengt
 }
 
 /* Finds an item and checks all that is said of where it and its strings are. */
-static netipc_status place_item(const netipc_items *items, uint32_t index, struct placed_item *item)
+static inline netipc_status place_item(const netipc_items *items, uint32_t index, struct placed_item *item)
 {
     const unsigned char *bytes = items->bytes;
     netipc_load_once(&item->entry, bytes + sizeof(struct wire_header) + (size_t)index * sizeof item->entry,
@@ -114,7 +127,7 @@ static netipc_status place_item(const netipc_items *items, uint32_t index, struc
     return check_header_and_places(index, item->entry.length, &item->header);
 }
 
-static netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+static inline netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
 {
     const unsigned char *nul = memchr(string, 0, length);
     if (nul)
@@ -123,7 +136,7 @@ static netipc_status check_string(uint32_t index, const char *what, const unsign
     return check_terminator(index, what, string, length);
 }
 
-static netipc_status check_strings(uint32_t index, const struct placed_item *item)
+static inline netipc_status check_strings(uint32_t index, const struct placed_item *item)
 {
     const struct wire_item *header = &item->header;
     netipc_status status = check_string(index, "name", item->bytes + header->name_offset, header->name_length);
@@ -163,7 +176,8 @@ static netipc_status check_items(const netipc_items *items)
         if (entry->offset < end)
             return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", the one before it ends at %zu",
                                index, entry->offset, end);
-        if (!all_zero(packed + end, entry->offset - end))
+        size_t gap = entry->offset - end; /* behind it is an item, which has more bytes than a word */
+        if (gap <= sizeof(uint64_t) ? !all_zero_in_word(packed + end, gap) : !all_zero(packed + end, gap))
             return netipc_fail(NETIPC_CORRUPT, "the padding in front of item %" PRIu32 " is not zero", index);
         if (!gaps_in_item_are_zero(item.bytes, entry->length, &item.header))
             return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the padding around its strings is not zero", index);
