@@ -436,8 +436,8 @@ bool name_of_container(struct naming *naming, const char *name, size_t length, e
     memcpy(body, name, length);
     body[length] = '\0';
     replace(body, length, false);
-    *naming =
-        (struct naming){.text = text, .hash = netipc_key_hash(text, strlen(text)), .orchestrator = orchestrator, .engine = ENGINE_NONE};
+    *naming = (struct naming){
+        .text = text, .hash = netipc_key_hash(text, strlen(text)), .orchestrator = orchestrator, .engine = ENGINE_NONE};
     return true;
 }
 
