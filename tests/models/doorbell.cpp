@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * No doorbell is lost: each of two subscribers that arms it, finds nothing new and waits for the packet sees every
- * generation. The publisher, the control thread and the subscriber go about it as publish/publisher.c,
+ * generation. The publisher, the control thread and the subscriber go about it as publish/publish.c,
  * control/service_linux.c and publish/sleep.c do.
  */
 #include "tests/models/ring.h"

@@ -6,7 +6,7 @@
  *   control/admission_linux.c, admit(); control/region_offer.c; control/session.c, answers, deadlines and the end;
  *   control/service_linux.c, on_wake(), replace_offer(), sweep(), free_session(), close;
  *   shm/session_page.c; shm/session_table.c, insert, remove, grant, quiet, scan;
- *   publish/publisher.c, supersede() and netipc_publisher_close().
+ *   publish/publisher_regions.c, netipc_publisher_supersede(); publish/publisher.c, netipc_publisher_close().
  *
  * Left out: memory orders (tests/models), what is in the messages, regions that are too large, requests. Two
  * subscribers connect once each, and want one lease word; the first QUOTA of a region get it. A socket holds one
@@ -315,7 +315,7 @@ active proctype publishing()
     {
         do
         :: newest < REGIONS ->
-            /* supersede() */
+            /* netipc_publisher_supersede() */
             /* the scan behind the first publication there finds nobody who has a lease in it */
             atomic { offer = newest + 1; woken[0] = true; woken[1] = true };
             hot[newest] = SUPERSEDED;

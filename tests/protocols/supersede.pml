@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Growth, as a subscriber sees it. Stands for:
- *   publish/publisher.c, supersede(), netipc_publish(), netipc_publisher_close();
+ *   publish/publisher_regions.c, netipc_publisher_supersede(); publish/publish.c, netipc_publish();
+ *   publish/publisher.c, netipc_publisher_close();
  *   publish/refresh.c, netipc_subscriber_look(), bring_up_to_date(), attach(), adopt(), end_session();
  *   publish/reader.c, acquire(), netipc_reader_release(); publish/sleep.c, standing_state(), explain_change();
  *   control/service_linux.c, replace_offer(), on_wake(); control/region_offer.c, on_attach(), on_attached(),
@@ -89,7 +90,7 @@ active proctype publisher()
         do
         :: generation < LAST -> publish(newest)
         :: generation < LAST && generation > 0 && newest < REGIONS ->
-            /* supersede() */
+            /* netipc_publisher_supersede() */
             publish(newest + 1);
             atomic { offer = newest + 1; eventfd = true }; /* netipc_server_replace_offer() */
             hot_state[newest] = SUPERSEDED;                /* netipc_ring_end() */

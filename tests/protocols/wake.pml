@@ -4,7 +4,7 @@
  *   shm/wait.c, netipc_wait_for_change() (W1 to W4, waking the others), netipc_wait_interrupt();
  *   shm/session_table.c, wake_sleepers() and mark_doorbell(), take_rung, take_due;
  *   publish/sleep.c, the rounds of netipc_subscriber_sleep(), and netipc_subscriber_arm();
- *   publish/publisher.c, make_public(); control/service_linux.c, on_wake(); control/region_offer.c, tell_doorbell();
+ *   publish/publish.c, make_public(); control/service_linux.c, on_wake(); control/region_offer.c, tell_doorbell();
  *   publish/subscriber.c, netipc_subscriber_abort() and _resume().
  *
  * Left out: memory orders (tests/models), spinning, time. The futex has no time limit while the publisher lives: who
