@@ -390,7 +390,7 @@ static void goes_on(const struct crash_scenario *scenario)
 
 /* --- the tests --- */
 
-/* The subscriber's, and what calls (request and response) need: none of their stores is shared; nor is
+/* The subscriber's, and what caches and calls (request and response) need: none of their stores is shared; nor is
  * what the sixteenth wake-up call of a session notes. */
 static const char *const elsewhere[] = {"publish/attachment.c",
                                         "publish/reader.c",
@@ -400,6 +400,8 @@ static const char *const elsewhere[] = {"publish/attachment.c",
                                         "shm/ring_reader.c",
                                         "shm/wait.c",
                                         "netipc_payload_copy_out",
+                                        "publish/cache.c",
+                                        "publish/cache_refresh.c",
                                         "control/call.c",
                                         "control/client.c",
                                         "control/listener_linux.c",

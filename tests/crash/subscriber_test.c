@@ -392,7 +392,7 @@ static void goes_on(const struct crash_scenario *scenario)
 
 /* --- the tests --- */
 
-/* The publisher's, and what calls (request and response) need: none of their stores is shared. */
+/* The publisher's, and what caches and calls (request and response) need: none of their stores is shared. */
 static const char *const elsewhere[] = {"control/server.c",
                                         "control/admission_linux.c",
                                         "control/session.c",
@@ -405,6 +405,8 @@ static const char *const elsewhere[] = {"control/server.c",
                                         "publish/latest_answer.c",
                                         "netipc_service_add",
                                         "netipc_payload_copy_in",
+                                        "publish/cache.c",
+                                        "publish/cache_refresh.c",
                                         "control/call.c",
                                         "control/client.c",
                                         "control/listener_linux.c",
