@@ -16,7 +16,7 @@ static netipc_status read_key(const struct netipc_directory *directory, uint32_t
     if (item->length != sizeof key)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has %" PRIu32 " bytes, a pid has %zu", index, item->length,
                            sizeof key);
-    netipc_bytes_load(&key, item->bytes, sizeof key);
+    netipc_load_once(&key, item->bytes, sizeof key);
     if (key.reserved != 0)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": its reserved field is 0x%" PRIx32 ", not zero", index,
                            key.reserved);

@@ -63,7 +63,7 @@ static netipc_status read_item(const struct netipc_directory *directory, uint32_
     netipc_status status = netipc_directory_item(directory, index, APPS_LOOKUP_ITEM_LENGTH, item);
     if (status != NETIPC_OK)
         return status;
-    netipc_bytes_load(header, item->bytes, APPS_LOOKUP_ITEM_LENGTH);
+    netipc_load_once(header, item->bytes, APPS_LOOKUP_ITEM_LENGTH);
     status = check_header(index, header);
     if (status != NETIPC_OK)
         return status;

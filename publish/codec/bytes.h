@@ -4,20 +4,14 @@
 
 #include <netipc/status.h>
 
-#include <stdatomic.h>
+#include "publish/codec/load_once.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* --- read --- */
-
-/* The numbers of a hostile payload must not change between their check and their use: the compiler may not go back to
- * the bytes once they are in the local variable. */
-static inline void netipc_bytes_load(void *local, const unsigned char *bytes, size_t length)
-{
-    memcpy(local, bytes, length);
-    atomic_signal_fence(memory_order_acquire);
-}
 
 /* As padding has to be. */
 static inline bool netipc_bytes_are_zero(const unsigned char *bytes, size_t length)
@@ -26,6 +20,17 @@ static inline bool netipc_bytes_are_zero(const unsigned char *bytes, size_t leng
         if (bytes[i] != 0)
             return false;
     return true;
+}
+
+/* The same of up to 8 bytes, where 8 can be read: padding is of any length, so a loop would be mispredicted each time.
+ */
+static inline bool netipc_word_is_zero(const unsigned char *bytes, size_t length)
+{
+    static const unsigned char ones_then_zeros[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    uint64_t word, mask;
+    memcpy(&word, bytes, sizeof word);
+    memcpy(&mask, ones_then_zeros + 8 - length, sizeof mask);
+    return (word & mask) == 0;
 }
 
 /* --- built --- */

@@ -38,7 +38,7 @@ static netipc_status read_item(const struct netipc_directory *directory, uint32_
     netipc_status status = netipc_directory_item(directory, index, sizeof *header, item);
     if (status != NETIPC_OK)
         return status;
-    netipc_bytes_load(header, item->bytes, sizeof *header);
+    netipc_load_once(header, item->bytes, sizeof *header);
     status = check_header(index, header);
     if (status != NETIPC_OK)
         return status;

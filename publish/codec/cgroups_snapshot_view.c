@@ -12,33 +12,15 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool all_zero(const unsigned char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
-/* The same of up to 8 bytes, where 8 can be read: padding is of any length, so a loop would be mispredicted each time.
- */
-static inline bool all_zero_in_word(const unsigned char *bytes, size_t length)
-{
-    static const unsigned char ones_then_zeros[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    uint64_t word, mask;
-    memcpy(&word, bytes, sizeof word);
-    memcpy(&mask, ones_then_zeros + 8 - length, sizeof mask);
-    return (word & mask) == 0;
-}
-
 /* Where the packed area begins; netipc_items.private_words. */
 enum { PACKED_OFFSET, SYSTEMD_ENABLED };
+
+/* --- one item: the search in an index inlines these, as lookups spend their time here --- */
 
 /* What directory and header say of an item. */
 struct placed_item {
     const unsigned char *bytes;
-    struct wire_entry entry;
+    struct netipc_wire_entry entry;
     struct wire_item header;
 };
 
@@ -77,20 +59,13 @@ static inline netipc_status check_item_header(uint32_t index, const struct wire_
     return NETIPC_OK;
 }
 
-/* Whether the strings, each with its NUL, share a byte. Both lie inside of an item, so the sums fit. */
-static bool strings_overlap(const struct wire_item *header)
-{
-    uint64_t name_end = (uint64_t)header->name_offset + header->name_length + 1;
-    uint64_t path_end = (uint64_t)header->path_offset + header->path_length + 1;
-    return header->name_offset < path_end && header->path_offset < name_end;
-}
-
-static inline netipc_status check_item_place(const netipc_items *items, uint32_t index, const struct wire_entry *entry)
+static inline netipc_status check_item_place(const netipc_items *items, uint32_t index,
+                                             const struct netipc_wire_entry *entry)
 {
     uint64_t packed_length = items->length - items->private_words[PACKED_OFFSET];
-    if (entry->offset % CGROUPS_SNAPSHOT_ALIGNMENT != 0)
+    if (entry->offset % NETIPC_ITEM_ALIGNMENT != 0)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", not a multiple of %d", index,
-                           entry->offset, CGROUPS_SNAPSHOT_ALIGNMENT);
+                           entry->offset, NETIPC_ITEM_ALIGNMENT);
     if (entry->length < sizeof(struct wire_item))
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has %" PRIu32 " bytes, its header alone %zu", index,
                            entry->length, sizeof(struct wire_item));
@@ -127,6 +102,8 @@ static inline netipc_status place_item(const netipc_items *items, uint32_t index
     return check_header_and_places(index, item->entry.length, &item->header);
 }
 
+/* --- all of them --- */
+
 static inline netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
 {
     const unsigned char *nul = memchr(string, 0, length);
@@ -134,6 +111,14 @@ static inline netipc_status check_string(uint32_t index, const char *what, const
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has a NUL at byte %zu of %" PRIu32, index, what,
                            (size_t)(nul - string), length);
     return check_terminator(index, what, string, length);
+}
+
+/* Whether the strings, each with its NUL, share a byte. Both lie inside of an item, so the sums fit. */
+static bool strings_overlap(const struct wire_item *header)
+{
+    uint64_t name_end = (uint64_t)header->name_offset + header->name_length + 1;
+    uint64_t path_end = (uint64_t)header->path_offset + header->path_length + 1;
+    return header->name_offset < path_end && header->path_offset < name_end;
 }
 
 static inline netipc_status check_strings(uint32_t index, const struct placed_item *item)
@@ -155,37 +140,33 @@ static bool gaps_in_item_are_zero(const unsigned char *item, uint32_t item_lengt
     size_t first_end = first + (name_first ? header->name_length : header->path_length) + 1;
     size_t second = name_first ? header->path_offset : header->name_offset;
     size_t second_end = second + (name_first ? header->path_length : header->name_length) + 1;
-    return all_zero(item + sizeof *header, first - sizeof *header) && all_zero(item + first_end, second - first_end) &&
-           all_zero(item + second_end, item_length - second_end);
+    return netipc_bytes_are_zero(item + sizeof *header, first - sizeof *header) &&
+           netipc_bytes_are_zero(item + first_end, second - first_end) &&
+           netipc_bytes_are_zero(item + second_end, item_length - second_end);
 }
 
-/* Items go upwards without touching each other, and all that lies between them is zero. */
 static netipc_status check_items(const netipc_items *items)
 {
-    const unsigned char *packed = (const unsigned char *)items->bytes + items->private_words[PACKED_OFFSET];
-    size_t packed_length = items->length - (size_t)items->private_words[PACKED_OFFSET];
+    const size_t packed_at = (size_t)items->private_words[PACKED_OFFSET];
+    const struct netipc_directory directory = {.items = (const unsigned char *)items->bytes + packed_at,
+                                               .items_length = items->length - packed_at};
     size_t end = 0;
     for (uint32_t index = 0; index < items->count; index++) {
-        struct placed_item item;
-        netipc_status status = place_item(items, index, &item);
-        if (status == NETIPC_OK)
-            status = check_strings(index, &item);
+        struct placed_item placed;
+        netipc_status status = place_item(items, index, &placed);
         if (status != NETIPC_OK)
             return status;
-        const struct wire_entry *entry = &item.entry;
-        if (entry->offset < end)
-            return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", the one before it ends at %zu",
-                               index, entry->offset, end);
-        size_t gap = entry->offset - end; /* behind it is an item, which has more bytes than a word */
-        if (gap <= sizeof(uint64_t) ? !all_zero_in_word(packed + end, gap) : !all_zero(packed + end, gap))
-            return netipc_fail(NETIPC_CORRUPT, "the padding in front of item %" PRIu32 " is not zero", index);
-        if (!gaps_in_item_are_zero(item.bytes, entry->length, &item.header))
+        const struct netipc_wire_item item = {
+            .bytes = placed.bytes, .index = index, .offset = placed.entry.offset, .length = placed.entry.length};
+        status = check_strings(index, &placed);
+        if (status == NETIPC_OK)
+            status = netipc_directory_check_order(&directory, &item, &end);
+        if (status != NETIPC_OK)
+            return status;
+        if (!gaps_in_item_are_zero(item.bytes, item.length, &placed.header))
             return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the padding around its strings is not zero", index);
-        end = (size_t)entry->offset + entry->length;
     }
-    if (!all_zero(packed + end, packed_length - end))
-        return netipc_fail(NETIPC_CORRUPT, "the bytes behind the last item, from %zu on, are not zero", end);
-    return NETIPC_OK;
+    return netipc_directory_check_end(&directory, end);
 }
 
 static netipc_status parse(const void *bytes, size_t length, netipc_items *items)
@@ -202,14 +183,13 @@ static netipc_status parse(const void *bytes, size_t length, netipc_items *items
         return netipc_fail(NETIPC_CORRUPT, "snapshot flags 0x%x, none is known", header.flags);
     if (header.reserved != 0)
         return netipc_fail(NETIPC_CORRUPT, "the snapshot's reserved field is 0x%" PRIx32 ", not zero", header.reserved);
-    if (!netipc_array_ok(sizeof header, header.item_count, sizeof(struct wire_entry), length))
-        return netipc_fail(NETIPC_CORRUPT,
-                           "the directory of %" PRIu32 " items does not fit into the snapshot's %zu bytes",
-                           header.item_count, length);
-
+    struct netipc_directory directory;
+    netipc_status status = netipc_directory_open(bytes, length, sizeof header, header.item_count, &directory);
+    if (status != NETIPC_OK)
+        return status;
     *items = (netipc_items){.bytes = bytes, .length = length, .generation = header.generation};
     items->count = header.item_count;
-    items->private_words[PACKED_OFFSET] = sizeof header + (uint64_t)header.item_count * sizeof(struct wire_entry);
+    items->private_words[PACKED_OFFSET] = length - directory.items_length;
     items->private_words[SYSTEMD_ENABLED] = header.systemd_enabled;
     return NETIPC_OK;
 }

@@ -2,21 +2,13 @@
 #ifndef NETIPC_PUBLISH_CODEC_CGROUPS_SNAPSHOT_WIRE_H
 #define NETIPC_PUBLISH_CODEC_CGROUPS_SNAPSHOT_WIRE_H
 
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "publish/codec/directory.h"
 
 /*
- * The bytes of a cgroups snapshot, in host byte order:
- *
- *   header | directory: one entry an item | packed area: items, each at a multiple of 8
- *
- * An item is its header and then name NUL path NUL. Offsets in the directory count from the packed area, those
- * in an item from the item. Whatever is neither a field nor a string is zero. Bytes have no alignment:
- * these structs are only ever copied from and to them.
+ * A header and items as in publish/codec/directory.h. An item is its header and then name NUL path NUL. Whatever is
+ * neither a field nor a string is zero.
  */
 #define CGROUPS_SNAPSHOT_LAYOUT 1
-#define CGROUPS_SNAPSHOT_ALIGNMENT 8
 
 struct wire_header {
     uint16_t layout;
@@ -32,13 +24,6 @@ static_assert(offsetof(struct wire_header, systemd_enabled) == 8, "wire format")
 static_assert(offsetof(struct wire_header, reserved) == 12, "wire format");
 static_assert(offsetof(struct wire_header, generation) == 16, "wire format");
 static_assert(sizeof(struct wire_header) == 24, "wire format");
-
-struct wire_entry {
-    uint32_t offset;
-    uint32_t length; /* with the NUL of the last string, without the padding up to the next item */
-};
-static_assert(offsetof(struct wire_entry, length) == 4, "wire format");
-static_assert(sizeof(struct wire_entry) == 8, "wire format");
 
 struct wire_item {
     uint16_t layout;

@@ -26,7 +26,7 @@ netipc_status netipc_directory_item(const struct netipc_directory *directory, ui
                                     struct netipc_wire_item *item)
 {
     struct netipc_wire_entry entry;
-    netipc_bytes_load(&entry, directory->entries + (size_t)index * sizeof entry, sizeof entry);
+    netipc_load_once(&entry, directory->entries + (size_t)index * sizeof entry, sizeof entry);
     if (entry.offset % NETIPC_ITEM_ALIGNMENT != 0)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", not a multiple of %d", index,
                            entry.offset, NETIPC_ITEM_ALIGNMENT);
@@ -40,18 +40,6 @@ netipc_status netipc_directory_item(const struct netipc_directory *directory, ui
                            index, entry.length, entry.offset, directory->items_length);
     *item = (struct netipc_wire_item){
         .bytes = directory->items + entry.offset, .index = index, .offset = entry.offset, .length = entry.length};
-    return NETIPC_OK;
-}
-
-netipc_status netipc_directory_check_order(const struct netipc_directory *directory,
-                                           const struct netipc_wire_item *item, size_t *end)
-{
-    if (item->offset < *end)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", the one before it ends at %zu",
-                           item->index, item->offset, *end);
-    if (!netipc_bytes_are_zero(directory->items + *end, item->offset - *end))
-        return netipc_fail(NETIPC_CORRUPT, "the padding in front of item %" PRIu32 " is not zero", item->index);
-    *end = (size_t)item->offset + item->length;
     return NETIPC_OK;
 }
 

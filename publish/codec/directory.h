@@ -12,9 +12,10 @@
  */
 
 #include "publish/codec/bytes.h"
+#include "shm/detail.h"
 
 #include <assert.h>
-#include <stdint.h>
+#include <inttypes.h>
 
 #define NETIPC_ITEM_ALIGNMENT 8
 
@@ -53,8 +54,23 @@ netipc_status netipc_directory_item(const struct netipc_directory *directory, ui
 
 /* To be called for all items in order, with *end 0 before the first, and then _check_end. NETIPC_OK; NETIPC_CORRUPT:
  * the item is not behind the one before, or what is between is not zero. */
-netipc_status netipc_directory_check_order(const struct netipc_directory *directory,
-                                           const struct netipc_wire_item *item, size_t *end);
+static inline netipc_status netipc_directory_check_order(const struct netipc_directory *directory,
+                                                         const struct netipc_wire_item *item, size_t *end)
+{
+    if (item->offset < *end)
+        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", the one before it ends at %zu",
+                           item->index, item->offset, *end);
+    size_t gap = item->offset - *end;
+    const unsigned char *at = directory->items + *end;
+    /* Behind a gap is the item: there a word can be read. */
+    bool is_zero = gap <= 8 && item->length >= 8 ? netipc_word_is_zero(at, gap) : netipc_bytes_are_zero(at, gap);
+    if (!is_zero)
+        return netipc_fail(NETIPC_CORRUPT, "the padding in front of item %" PRIu32 " is not zero", item->index);
+    *end = (size_t)item->offset + item->length;
+    return NETIPC_OK;
+}
+
+/* What is behind the last item, from end on, is zero. NETIPC_OK; NETIPC_CORRUPT. */
 netipc_status netipc_directory_check_end(const struct netipc_directory *directory, size_t end);
 
 /* --- built --- */

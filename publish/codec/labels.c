@@ -9,7 +9,7 @@
 static void load_label(const struct netipc_wire_item *item, size_t table, uint32_t index,
                        struct netipc_wire_label *label)
 {
-    netipc_bytes_load(label, item->bytes + table + (size_t)index * sizeof *label, sizeof *label);
+    netipc_load_once(label, item->bytes + table + (size_t)index * sizeof *label, sizeof *label);
 }
 
 static netipc_status check_label(const struct netipc_wire_item *item, size_t first,

@@ -30,7 +30,7 @@ netipc_status netipc_lookup_open_request(const void *bytes, size_t length, struc
     netipc_status status = check_header("a lookup's request", length, sizeof header);
     if (status != NETIPC_OK)
         return status;
-    netipc_bytes_load(&header, bytes, sizeof header);
+    netipc_load_once(&header, bytes, sizeof header);
     status = check_layout("the request", header.layout, header.flags);
     if (status != NETIPC_OK)
         return status;
@@ -48,7 +48,7 @@ netipc_status netipc_lookup_open_answer(const void *bytes, size_t length, struct
     netipc_status status = check_header("a lookup's answer", length, sizeof header);
     if (status != NETIPC_OK)
         return status;
-    netipc_bytes_load(&header, bytes, sizeof header);
+    netipc_load_once(&header, bytes, sizeof header);
     status = check_layout("the answer", header.layout, header.flags);
     if (status != NETIPC_OK)
         return status;
