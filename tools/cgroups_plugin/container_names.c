@@ -4,7 +4,7 @@
 #include "tools/cgroups_plugin/container_book.h"
 #include "tools/cgroups_plugin/engine_client.h"
 #include "tools/cgroups_plugin/engine_pause.h"
-#include "tools/cgroups_plugin/report.h"
+#include "tools/report.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,7 +2,7 @@
 #include "tools/cgroups_plugin/events.h"
 
 #include "tools/cgroups_plugin/clock.h"
-#include "tools/cgroups_plugin/report.h"
+#include "tools/report.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,7 +2,7 @@
 #include "tools/cgroups_plugin/lookup.h"
 
 #include "tools/cgroups_plugin/reach.h"
-#include "tools/cgroups_plugin/report.h"
+#include "tools/report.h"
 
 static netipc_status begin(void *context, const netipc_request *request, uint64_t *generation, void **asked)
 {

@@ -4,10 +4,10 @@
 #include "tools/cgroups_plugin/events.h"
 #include "tools/cgroups_plugin/lookup.h"
 #include "tools/cgroups_plugin/publication.h"
-#include "tools/cgroups_plugin/report.h"
 #include "tools/cgroups_plugin/scan.h"
 #include "tools/cgroups_plugin/table_json.h"
 #include "tools/netdata.h"
+#include "tools/report.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/publication.h"
 
-#include "tools/cgroups_plugin/report.h"
+#include "tools/report.h"
 
 #include <string.h>
 

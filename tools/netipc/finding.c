@@ -2,7 +2,7 @@
 #include "tools/netipc/finding.h"
 
 #include "tools/netipc/clock.h"
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <stdio.h>
 

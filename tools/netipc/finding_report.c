@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/netipc/finding_report.h"
 
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #include "tools/netipc/clock.h"
 #include "tools/netipc/commands.h"
 #include "tools/netipc/json.h"
-#include "tools/netipc/report.h"
 #include "tools/netipc/round_trips.h"
+#include "tools/report.h"
 
 #include <netipc/batch.h>
 #include <netipc/client.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/netipc/commands.h"
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <errno.h>
 #include <signal.h>

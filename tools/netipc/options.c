@@ -2,7 +2,7 @@
 #include "tools/netipc/options.h"
 
 #include "tools/netdata.h"
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <netipc/server.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/netipc/output.h"
 
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

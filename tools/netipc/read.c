@@ -2,8 +2,8 @@
 #include "tools/netipc/clock.h"
 #include "tools/netipc/commands.h"
 #include "tools/netipc/output.h"
-#include "tools/netipc/report.h"
 #include "tools/netipc/snapshot.h"
+#include "tools/report.h"
 
 #include <netipc/cgroups_snapshot.h>
 #include <netipc/client.h>

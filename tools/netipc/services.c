@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/netipc/services.h"
 
-#include "tools/netipc/report.h"
+#include "tools/report.h"
 
 #include <netipc/publisher.h>
 
