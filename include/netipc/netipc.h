@@ -7,7 +7,8 @@
  *
  * One publisher per service writes versioned snapshots; any number of subscribers in other processes
  * map them read-only, notice a new generation with one load and copy it out. Start at publisher.h and
- * subscriber.h. Rules for the whole API: docs/lifecycle.md; results: status.h and docs/status.md.
+ * subscriber.h; at index.h and cache.h for items by key, at server.h and client.h for calls. Rules for the whole API:
+ * docs/lifecycle.md; results: status.h and docs/status.md.
  */
 
 #include <netipc/apps_lookup.h>
