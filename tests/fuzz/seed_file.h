@@ -18,6 +18,11 @@ void put_u64(uint64_t value);
 void save(const char *target, const char *name);
 
 /* Those in files of their own. */
+void region_seeds(void);
+void page_seeds(void);
+void attach_client_seeds(void);
+void attach_server_seeds(void);
+void rpc_client_seeds(void);
 void index_seeds(void);
 void method_seeds(void);
 void request_seeds(void);
