@@ -28,13 +28,6 @@ static void expect_property(struct property before, const char *failed)
                  before.descriptors, now.blocks, before.blocks);
 }
 
-/* A failure must be told with its reason. */
-static void expect_told(netipc_status status, const char *failed)
-{
-    if (netipc_status_detail()[0] == '\0')
-        fail_msg("%s failed, and %s has no detail", failed, netipc_status_name(status));
-}
-
 static void opening_survives_every_failing_call(void **state)
 {
     static const uint32_t uids[] = {0, 1};
@@ -51,7 +44,7 @@ static void opening_survives_every_failing_call(void **state)
         netipc_status status = netipc_client_open(&config, &client);
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             assert_null(client);
             failures++;
         }
@@ -155,7 +148,7 @@ static void survives(struct scene *scene, const struct act *act)
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
             assert_true(failed);
-            expect_told(status, name);
+            calls_expect_told(status, name);
             failures++;
         }
         assert_int_equal(client_info(client).failures == 0 || status != NETIPC_OK || act->run == ask_large, 1);

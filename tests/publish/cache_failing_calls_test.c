@@ -16,12 +16,6 @@
 
 enum { CALLS_MOST = 200 };
 
-static void expect_told(netipc_status status, const char *failed)
-{
-    if (netipc_status_detail()[0] == '\0')
-        fail_msg("%s failed, and %s has no detail", failed, netipc_status_name(status));
-}
-
 static void opening_a_cache_survives_every_failing_call(void **state)
 {
     (void)state;
@@ -41,7 +35,7 @@ static void opening_a_cache_survives_every_failing_call(void **state)
         if (status != NETIPC_OK) {
             assert_true(failed);
             assert_null(cache);
-            expect_told(status, name);
+            calls_expect_told(status, name);
             failures++;
             no_thread = no_thread || strcmp(name, "pthread_create") == 0;
         }
@@ -64,7 +58,7 @@ static bool refresh_once(netipc_cache *cache, long number, uint32_t count, uint6
     bool failed = calls_disarm(name);
     if (status != NETIPC_OK) {
         assert_true(failed);
-        expect_told(status, *name);
+        calls_expect_told(status, *name);
     }
     if (changed)
         cached_expect(cache, count, value);

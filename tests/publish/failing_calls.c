@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,6 +21,8 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static _Thread_local bool armed;
 static _Thread_local long calls, failing;
@@ -38,6 +42,12 @@ bool calls_disarm(const char **failed)
     armed = false;
     *failed = failed_name;
     return failed_name != NULL;
+}
+
+void calls_expect_told(netipc_status status, const char *failed)
+{
+    if (netipc_status_detail()[0] == '\0')
+        fail_msg("%s failed, and %s has no detail", failed, netipc_status_name(status));
 }
 
 long calls_live_blocks(void)

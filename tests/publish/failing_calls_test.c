@@ -41,13 +41,6 @@ static void expect_property(struct property before, const char *failed)
                  failed, now.descriptors, before.descriptors, now.mappings, before.mappings, now.blocks, before.blocks);
 }
 
-/* A failure must be told with its reason. */
-static void expect_told(netipc_status status, const char *failed)
-{
-    if (netipc_status_detail()[0] == '\0')
-        fail_msg("%s failed, and %s has no detail", failed, netipc_status_name(status));
-}
-
 static void opening_a_publisher_survives_every_failing_call(void **state)
 {
     (void)state;
@@ -69,7 +62,7 @@ static void opening_a_publisher_survives_every_failing_call(void **state)
             failed = calls_disarm(&name);
             if (status != NETIPC_OK) {
                 assert_true(failed);
-                expect_told(status, name);
+                calls_expect_told(status, name);
                 assert_null(publisher);
                 if (access(service_socket(), F_OK) == 0)
                     fail_msg("%s failed, and left the socket", name);
@@ -125,7 +118,7 @@ static void placing_regions_survives_every_failing_call(void **state)
             done_without++;
         }
         if (status != NETIPC_OK)
-            expect_told(status, name);
+            calls_expect_told(status, name);
         if (publisher != NULL) { /* and the next try works */
             service_publish(publisher, 1 << 20, 1);
             assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
@@ -184,7 +177,7 @@ static void growth_survives_every_failing_call(void **state)
             generation++;
             assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
         } else {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             expect_property(before, name);
             service_expect(subscriber, generation, length, NETIPC_PUBLISHER_LIVE);
             failures++;
@@ -236,7 +229,7 @@ static void opening_a_subscriber_survives_every_failing_call(void **state)
         netipc_status status = netipc_subscriber_open(&config, &subscriber);
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             assert_null(subscriber);
             failures++;
         }
@@ -262,7 +255,7 @@ static void opening_a_reader_survives_every_failing_call(void **state)
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
             assert_int_equal(status, NETIPC_NO_MEMORY);
-            expect_told(status, name);
+            calls_expect_told(status, name);
             assert_null(reader);
             failures++;
         }
@@ -317,7 +310,7 @@ static void attaching_survives_every_failing_call(void **state)
         netipc_status status = netipc_subscriber_refresh(subscriber, &changed);
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             /* The page of a session that has ended stays mapped until the next one comes, if that was the last step. */
             before.mappings += library_mappings_writable();
             assert_in_range(library_mappings_writable(), 0, 1);
@@ -354,7 +347,7 @@ static void following_a_growth_survives_every_failing_call(void **state)
         netipc_status status = netipc_subscriber_refresh(subscriber, &changed);
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             assert_int_equal(changed, 0);
             assert_in_range(library_mappings(), 1, before.mappings);
             service_expect(subscriber, 1, 4096, NETIPC_PUBLISHER_SUPERSEDED); /* what was there is still there */
@@ -393,7 +386,7 @@ static void attaching_to_a_successor_survives_every_failing_call(void **state)
         netipc_status status = netipc_subscriber_refresh(subscriber, &changed);
         failed = calls_disarm(&name);
         if (status != NETIPC_OK) {
-            expect_told(status, name);
+            calls_expect_told(status, name);
             assert_int_equal(changed, 0);
             assert_int_equal(netipc_subscriber_generation(subscriber), 5); /* all of it is of the old one */
             service_expect(subscriber, 5, 4096, NETIPC_PUBLISHER_GONE);

@@ -59,8 +59,7 @@ static void opening_adding_and_starting_survive_every_failing_call(void **state)
             failed = calls_disarm(&name);
             if (status != NETIPC_OK) {
                 assert_true(failed);
-                if (netipc_status_detail()[0] == '\0')
-                    fail_msg("%s failed, and %s has no detail", name, netipc_status_name(status));
+                calls_expect_told(status, name);
                 if (!added && access(scene->socket_path, F_OK) == 0)
                     fail_msg("%s failed, and left the socket", name);
                 failures++;

@@ -114,6 +114,30 @@ static bool even_slots_are_whole(const struct netipc_region_view *view)
     return true;
 }
 
+/* A child that publishes, to be stepped, and a view of its region; skips the test where nobody may trace it. */
+static pid_t start_stepped(struct stepped *stepped, void (*publish)(struct stepped *stepped),
+                           struct netipc_region_view *view)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        publish(stepped);
+    if (!is_being_stepped(pid)) {
+        munmap(stepped, 4096);
+        puts("skip: this system lets nobody trace a child");
+        skip();
+    }
+    char path[64];
+    struct netipc_region_geometry geometry;
+    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, 0, view), NETIPC_OK);
+    close(fd);
+    return pid;
+}
+
 /*
  * The publisher is stopped after each single instruction, which for a reader is the same as killed there: every time
  * the last whole snapshot must be there, of the same generation as before or of the next.
@@ -122,25 +146,8 @@ static void a_publisher_killed_after_any_instruction_leaves_the_last_whole_snaps
 {
     (void)state;
     struct stepped *stepped = share_stepped();
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        publish_under_observation(stepped);
-    if (!is_being_stepped(pid)) {
-        munmap(stepped, 4096);
-        puts("skip: this system lets nobody trace a child");
-        skip();
-    }
-    char path[64];
     struct netipc_region_view view;
-    struct netipc_region_geometry geometry;
-    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, 0, &view), NETIPC_OK);
-    close(fd);
-
+    pid_t pid = start_stepped(stepped, publish_under_observation, &view);
     struct netipc_ring_snapshot snapshot;
     uint64_t generation = 1;
     uint32_t steps = 0;
@@ -309,25 +316,8 @@ static void a_lease_taken_after_any_instruction_of_the_publisher_holds(void **st
 {
     (void)state;
     struct stepped *stepped = share_stepped();
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        publish_beside_leases_under_observation(stepped);
-    if (!is_being_stepped(pid)) {
-        munmap(stepped, 4096);
-        puts("skip: this system lets nobody trace a child");
-        skip();
-    }
-    char path[64];
     struct netipc_region_view view;
-    struct netipc_region_geometry geometry;
-    assert_int_equal(netipc_region_plan(SLOTS, CAPACITY, UINT64_MAX, &geometry), NETIPC_OK);
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, stepped->region_fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(netipc_region_attach(fd, geometry.region_size, UINT64_MAX, 0, &view), NETIPC_OK);
-    close(fd);
-
+    pid_t pid = start_stepped(stepped, publish_beside_leases_under_observation, &view);
     struct stepped_leases leases = {.view = &view, .line = &stepped->line};
     struct netipc_ring_snapshot snapshot;
     uint64_t random = 1;
