@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ebpf.plugin as a program, against a publisher that is another program. */
-#include "tests/tools/ebpf_plugin/program.h"
+#include "tests/tools/ebpf_plugin/stage.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,52 +21,6 @@
 #include <cmocka.h>
 
 #define INTERVAL "0.05"
-
-struct stage {
-    char directory[64];
-    char run_dir[80];
-    char errors[96];
-    char list[96]; /* of the one cgroup that has processes: this one */
-    struct program publisher;
-    struct program plugin;
-};
-
-static void write_list(const struct stage *stage, pid_t pid)
-{
-    FILE *file = fopen(stage->list, "w");
-    assert_non_null(file);
-    assert_true(fprintf(file, "%d\n", pid) > 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int set_up(void **state)
-{
-    struct stage *stage = calloc(1, sizeof *stage);
-    assert_non_null(stage);
-    stage->publisher = (struct program){.in = -1, .out = -1};
-    stage->plugin = stage->publisher;
-    strcpy(stage->directory, "/tmp/netipc-ebpf-XXXXXX");
-    assert_non_null(mkdtemp(stage->directory));
-    snprintf(stage->run_dir, sizeof stage->run_dir, "%s/run", stage->directory);
-    assert_int_equal(mkdir(stage->run_dir, 0700), 0);
-    snprintf(stage->errors, sizeof stage->errors, "%s/errors", stage->directory);
-    snprintf(stage->list, sizeof stage->list, "%s/cgroup.procs", stage->directory);
-    write_list(stage, getpid());
-    *state = stage;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct stage *stage = *state;
-    program_end(&stage->plugin);
-    program_end(&stage->publisher);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", stage->directory);
-    assert_int_equal(system(command), 0);
-    free(stage);
-    return 0;
-}
 
 static void expect_answer(struct stage *stage, const char *expected)
 {
@@ -104,8 +58,6 @@ static void publish_two(struct stage *stage)
     add_ours(stage, "other", 0);
     tell(stage, "publish", "generation 1");
 }
-
-#define PLUGIN(stage) EBPF_PLUGIN, "--run-dir", (stage)->run_dir, "--service", "cgroups", "--token", "7"
 
 static void start_plugin(struct stage *stage)
 {
@@ -193,20 +145,6 @@ static void check_two(struct json_object *report)
         if (ours)
             assert_int_equal(json_object_get_int(json_object_array_get_idx(get(cgroup, "pids"), 0)), getpid());
     }
-}
-
-/* How often text stands in what the programs said on stderr. */
-static int count_errors(const struct stage *stage, const char *text)
-{
-    static char said[1 << 16];
-    FILE *file = fopen(stage->errors, "r");
-    assert_non_null(file);
-    said[fread(said, 1, sizeof said - 1, file)] = '\0';
-    fclose(file);
-    int count = 0;
-    for (const char *at = said; (at = strstr(at, text)); at++)
-        count++;
-    return count;
 }
 
 static void a_plugin_started_first_waits_for_its_publisher(void **state)
@@ -549,93 +487,10 @@ static void a_hundred_thousand_cgroups_are_followed(void **state)
     json_object_put(report);
 }
 
-static void a_full_disk_is_an_error(void **state)
-{
-    struct stage *stage = *state;
-    const char *arguments[] = {PLUGIN(stage), NULL};
-    program_start_to(&stage->plugin, stage->errors, "/dev/full", arguments);
-    assert_int_equal(program_wait(&stage->plugin), 52);
-    assert_int_equal(count_errors(stage, "cannot write to stdout: No space left on device"), 1);
-}
-
-static void wrong_usage_is_64_and_names_help(void **state)
-{
-    struct stage *stage = *state;
-    const char *const wrong[][9] = {
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "1", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--nonsense", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--json=yes", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", NULL},
-        {PLUGIN(stage), "--count=0", NULL},
-        {PLUGIN(stage), "--count=-1", NULL},
-        {PLUGIN(stage), "--count=18446744073709551616", NULL},
-        {PLUGIN(stage), "--interval=0", NULL},
-        {PLUGIN(stage), "--interval=1x", NULL},
-        {PLUGIN(stage), "--interval=", NULL},
-        {PLUGIN(stage), "--interval=nan", NULL},
-        {PLUGIN(stage), "--interval=86401", NULL},
-        {PLUGIN(stage), "--procs-interval=.", NULL},
-        {PLUGIN(stage), "--token=zz", NULL},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        program_start(&stage->plugin, stage->errors, wrong[i]);
-        int status = program_wait(&stage->plugin);
-        if (status != 64 || count_errors(stage, "; try --help\n") != (int)i + 1)
-            fail_msg("case %zu: exit %d", i, status);
-        program_end(&stage->plugin);
-    }
-}
-
-/* The agent's environment names the directory for both plugins. */
-static void the_run_directory_of_the_environment_is_the_default(void **state)
-{
-    struct stage *stage = *state;
-    assert_int_equal(setenv("NETDATA_RUN_DIR", stage->run_dir, 1), 0);
-    const char *arguments[] = {EBPF_PLUGIN, "--count", "1", NULL};
-    program_start(&stage->plugin, stage->errors, arguments);
-    assert_int_equal(unsetenv("NETDATA_RUN_DIR"), 0);
-    assert_int_equal(program_wait(&stage->plugin), 0);
-    char expected[160];
-    snprintf(expected, sizeof expected, "not attached to service cgroups-snapshot in %s,", stage->run_dir);
-    assert_int_equal(count_errors(stage, expected), 1);
-}
-
-static void wrong_values_are_64_too(void **state)
-{
-    struct stage *stage = *state;
-    const char *const wrong[][8] = {
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "../other", NULL},
-        {EBPF_PLUGIN, "--run-dir", stage->run_dir, "--service", "cgroups", "--host-prefix", stage->run_dir, NULL},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        program_start(&stage->plugin, stage->errors, wrong[i]);
-        assert_int_equal(program_wait(&stage->plugin), 64);
-        program_end(&stage->plugin);
-    }
-    assert_int_equal(count_errors(stage, "NETIPC_INVALID_ARGUMENT"), 1);
-    assert_int_equal(count_errors(stage, "/run/proc: No such file or directory"), 1);
-}
-
-static void help_and_version_need_nothing_else(void **state)
-{
-    struct stage *stage = *state;
-    static const char *const options[] = {"--help", "--version"};
-    static const char *const begins[] = {"Usage: ebpf.plugin ", "ebpf.plugin 0."};
-    for (size_t i = 0; i < 2; i++) {
-        const char *arguments[] = {EBPF_PLUGIN, options[i], NULL};
-        program_start(&stage->plugin, stage->errors, arguments);
-        char *line = program_line(&stage->plugin);
-        assert_memory_equal(line, begins[i], strlen(begins[i]));
-        free(line);
-        assert_int_equal(program_wait(&stage->plugin), 0);
-        program_end(&stage->plugin);
-    }
-}
-
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
-#define STAGED(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STAGED(name) cmocka_unit_test_setup_teardown(name, stage_set_up, stage_tear_down)
     const struct CMUnitTest tests[] = {
         STAGED(a_plugin_started_first_waits_for_its_publisher),
         STAGED(a_publisher_that_has_published_nothing_is_not_ready),
@@ -654,11 +509,6 @@ int main(void)
         STAGED(a_signal_ends_it_while_the_publisher_does_not_answer),
         STAGED(a_wrong_token_is_told),
         STAGED(a_hundred_thousand_cgroups_are_followed),
-        STAGED(a_full_disk_is_an_error),
-        STAGED(wrong_usage_is_64_and_names_help),
-        STAGED(the_run_directory_of_the_environment_is_the_default),
-        STAGED(wrong_values_are_64_too),
-        STAGED(help_and_version_need_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
