@@ -450,6 +450,51 @@ static void sessions_take_turns_whoever_has_asked_first(void **state)
     }
 }
 
+/* Handlers in the loop: takes a while for each number that is odd, and notes how many came before one that is even. */
+struct order {
+    struct rpc_gate gate;
+    netipc_atomic_u32 odd, odd_before_even;
+};
+
+static netipc_status slow_when_odd(void *context, const netipc_request *request, netipc_answer *answer)
+{
+    struct order *order = context;
+    uint64_t number;
+    netipc_status status = netipc_increment_decode(request->payload, request->length, &number);
+    assert_int_equal(status, NETIPC_OK);
+    if (number % 2 == 0) {
+        netipc_store(&order->odd_before_even, netipc_load(&order->odd, relaxed), relaxed);
+    } else {
+        netipc_fetch_add(&order->odd, 1, relaxed);
+        pause_ms(2);
+    }
+    return rpc_gated(&order->gate, request, answer);
+}
+
+/* Of a session with many slow requests, those go first that are under way and one more, if they had come before. */
+static void slow_requests_in_the_loop_are_not_answered_in_a_row(void **state)
+{
+    const struct scene *scene = *state;
+    struct order order = {0};
+    rpc_gate_init(&order.gate);
+    netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, slow_when_odd, &order);
+    netipc_server *server = rpc_serve(scene, &service, 0);
+    int greedy = rpc_open(scene), polite = rpc_open(scene);
+    rpc_ask_number(greedy, 0, 1);
+    assert_true(rpc_gate_has(&order.gate, 1));
+    for (uint64_t id = 1; id < SLOW; id++)
+        rpc_ask_number(greedy, id, 1);
+    rpc_ask_number(polite, 1, 2);
+    rpc_gate_open(&order.gate);
+    rpc_expect_number(polite, 1, 3);
+    assert_true(netipc_load(&order.odd_before_even, relaxed) <= 2);
+    for (uint64_t id = 0; id < SLOW; id++)
+        rpc_expect_number(greedy, id, 2);
+    netipc_server_close(server);
+    close(greedy);
+    close(polite);
+}
+
 /* --- closing --- */
 
 static void *close_server(void *server)
@@ -507,6 +552,7 @@ int main(void)
         working(who_shuts_down_its_sending_half_gets_the_answers_under_way),
         working(who_hangs_up_altogether_is_gone_although_its_request_runs),
         working(sessions_take_turns_whoever_has_asked_first),
+        working(slow_requests_in_the_loop_are_not_answered_in_a_row),
         working(closing_waits_for_the_handlers_that_run_and_drops_what_has_not_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
