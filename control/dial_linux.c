@@ -25,7 +25,7 @@ void netipc_dial_hang_up(struct netipc_dial *dial, bool forked)
 {
     /* Children forked meanwhile may hold the socket open for long: the session ends here all the same. */
     if (dial->socket >= 0 && !forked)
-        shutdown(dial->socket, SHUT_RDWR);
+        netipc_packet_shut_down(dial->socket);
     if (dial->socket >= 0)
         close(dial->socket);
     if (dial->peer.pidfd >= 0)

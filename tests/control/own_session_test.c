@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +309,7 @@ static void a_message_above_the_limit_is_described_and_ends_the_receiving(void *
     memset(packet, 0, sizeof packet);
     memcpy(packet, &envelope, sizeof envelope);
     raw_send(raw, packet, sizeof envelope + 1001);
+    raw_send(raw, packet, sizeof envelope + 1001); /* nobody will read this one */
     netipc_message message;
     assert_int_equal(receive(answering, &message), NETIPC_LIMIT_EXCEEDED);
     assert_int_equal(message.id, 42);
@@ -318,6 +320,12 @@ static void a_message_above_the_limit_is_described_and_ends_the_receiving(void *
     answer.kind = NETIPC_MESSAGE_RESPONSE;
     answer.outcome = NETIPC_OUTCOME_LIMIT_EXCEEDED;
     assert_int_equal(netipc_session_send(answering, &answer), NETIPC_OK);
+    netipc_session_close(answering);
+    answering = NULL;
+    /* No reset goes ahead of the answer. */
+    assert_int_equal(recv(raw, packet, sizeof packet, 0), NETIPC_WIRE_ENVELOPE_SIZE + NETIPC_WIRE_HELLO_ACK_SIZE);
+    assert_int_equal(recv(raw, packet, sizeof packet, 0), sizeof envelope);
+    assert_int_equal(recv(raw, packet, sizeof packet, 0), 0);
     close(raw);
 }
 
