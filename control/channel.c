@@ -218,14 +218,14 @@ enum netipc_channel_result netipc_channel_flush(struct netipc_channel *channel)
 enum netipc_channel_result netipc_channel_receive(struct netipc_channel *channel, unsigned char *scratch,
                                                   unsigned *packets)
 {
+    const uint32_t most = netipc_channel_scratch_size(channel->packet_size);
     for (; *packets > 0; --*packets) {
         size_t length;
-        enum netipc_packet_result received =
-            netipc_packet_receive(channel->socket, scratch, channel->packet_size, &length);
+        enum netipc_packet_result received = netipc_packet_receive(channel->socket, scratch, most, &length);
         if (received != NETIPC_PACKET_DONE)
             return result_of(received);
         channel->came = length;
-        if (length > channel->packet_size)
+        if (length > most)
             return NETIPC_CHANNEL_BROKEN;
         netipc_status whole = netipc_checksum_open(channel->checksum, scratch, &length, &channel->mismatch);
         if (whole != NETIPC_OK)

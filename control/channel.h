@@ -73,10 +73,16 @@ static inline bool netipc_channel_waits_for_room(const struct netipc_channel *ch
     return netipc_channel_waits(channel) && !channel->starved;
 }
 
+/* Control messages are one packet each, however small the others are agreed to be. */
+static inline uint32_t netipc_channel_scratch_size(uint32_t packet_size)
+{
+    return packet_size > NETIPC_WIRE_CONTROL_MAX ? packet_size : NETIPC_WIRE_CONTROL_MAX;
+}
+
 /*
  * Receives the next message: joiner.envelope and joiner.payload, which lasts until the next call. scratch has room for
- * packet_size bytes, and is in use as long as the payload is. *packets is counted down for each packet: at 0 the result
- * is AGAIN, though there may be more.
+ * netipc_channel_scratch_size() bytes, and is in use as long as the payload is. *packets is counted down for each
+ * packet: at 0 the result is AGAIN, though there may be more.
  */
 enum netipc_channel_result netipc_channel_receive(struct netipc_channel *channel, unsigned char *scratch,
                                                   unsigned *packets);

@@ -51,12 +51,18 @@ static bool make_room(struct netipc_joiner *joiner, uint32_t length)
     return true;
 }
 
+/* A control message is one packet, whatever the size of the others. */
+static bool is_too_long(const struct netipc_joiner *joiner, const struct netipc_envelope *envelope, size_t length)
+{
+    return length > joiner->packet_size && (envelope->kind != NETIPC_KIND_CONTROL || length > NETIPC_WIRE_CONTROL_MAX);
+}
+
 static enum netipc_join_result begin(struct netipc_joiner *joiner, const unsigned char *packet, size_t length)
 {
     struct netipc_envelope *envelope = &joiner->envelope;
     if (!netipc_wire_envelope(packet, length, envelope) || envelope->magic != NETIPC_WIRE_MAGIC ||
         envelope->version != NETIPC_WIRE_VERSION || envelope->header_len != NETIPC_WIRE_ENVELOPE_SIZE ||
-        length > joiner->packet_size)
+        is_too_long(joiner, envelope, length))
         return NETIPC_JOIN_BROKEN;
     if (envelope->payload_len > joiner->payload_limit)
         return NETIPC_JOIN_LARGE;

@@ -209,13 +209,14 @@ static netipc_status open_channel(netipc_client *client)
 {
     cut_to_wish(client);
     const struct netipc_hello_ack *ack = &client->dial.ack;
-    if (ack->packet_size > client->scratch_size) {
-        unsigned char *larger = malloc(ack->packet_size);
+    const uint32_t scratch_size = netipc_channel_scratch_size(ack->packet_size);
+    if (scratch_size > client->scratch_size) {
+        unsigned char *larger = malloc(scratch_size);
         if (larger == NULL)
             return netipc_fail(NETIPC_NO_MEMORY, "no memory for packets of %u bytes", ack->packet_size);
         free(client->scratch);
         client->scratch = larger;
-        client->scratch_size = ack->packet_size;
+        client->scratch_size = scratch_size;
     }
     netipc_channel_init(&client->channel, client->dial.socket, ack->packet_size, ack->max_response_payload_bytes,
                         netipc_channel_queue_for(ack->max_request_payload_bytes));

@@ -137,7 +137,7 @@ static netipc_status become_ready(netipc_session *session, uint32_t sends_most, 
 {
     uint32_t packet_size = session->agreed.packet_size;
     uint64_t queue = netipc_channel_queue_for(sends_most);
-    unsigned char *scratch = malloc(packet_size);
+    unsigned char *scratch = malloc(netipc_channel_scratch_size(packet_size));
     if (scratch == NULL)
         return netipc_fail(NETIPC_NO_MEMORY, "no memory for packets of %u bytes", packet_size);
     free(session->scratch);

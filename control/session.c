@@ -214,7 +214,7 @@ static void on_next(struct netipc_peer_session *session, unsigned char *scratch,
 static unsigned char *scratch_for(const struct netipc_peer_session *session)
 {
     struct netipc_server *server = session->service->server;
-    uint32_t needed = session->channel.packet_size;
+    uint32_t needed = netipc_channel_scratch_size(session->channel.packet_size);
     if (needed > server->scratch_size) {
         unsigned char *larger = malloc(needed);
         if (larger == NULL)

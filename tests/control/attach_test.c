@@ -157,6 +157,28 @@ static void an_attached_peer_that_asks_again_is_told_that_it_has_the_latest(void
     take_down(&stage);
 }
 
+static void a_peer_that_takes_small_packets_only_attaches_all_the_same(void **state)
+{
+    const struct scene *scene = *state;
+    struct stage stage = set_up(scene);
+    static const uint32_t sizes[] = {33, 55, 56, 100};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct netipc_hello hello = raw_hello(NETIPC_PROFILE_PUBLICATION, 0);
+        struct netipc_hello_ack ack;
+        struct raw_region region;
+        int socket = raw_connect(scene);
+        hello.packet_size = sizes[i];
+        raw_send_hello(socket, &hello);
+        assert_int_equal(raw_receive_ack(socket, &ack), NETIPC_TRANSPORT_OK);
+        assert_int_equal(ack.packet_size, sizes[i]);
+        raw_attach(socket, &region);
+        close(region.page_fd);
+        close(socket);
+    }
+    expect_business_as_usual(&stage);
+    take_down(&stage);
+}
+
 static void a_region_above_the_subscribers_limit_is_not_handed_over(void **state)
 {
     const struct scene *scene = *state;
@@ -356,6 +378,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_peer_that_attaches_out_of_turn_is_ended, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(an_attached_peer_that_asks_again_is_told_that_it_has_the_latest, scene_open,
+                                        scene_close),
+        cmocka_unit_test_setup_teardown(a_peer_that_takes_small_packets_only_attaches_all_the_same, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(a_region_above_the_subscribers_limit_is_not_handed_over, scene_open,
                                         scene_close),
