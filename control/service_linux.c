@@ -17,17 +17,17 @@
 
 enum { SWEEP_NS = 1000000, LINGER_NS = 250000000 };
 
-#define FRAME_PAYLOAD ((UINT32_C(1) << 20) - NETIPC_WIRE_ENVELOPE_SIZE) /* a frame of 1 MiB */
+#define PAYLOAD_USUAL (UINT32_C(1) << 20) /* what clients of the published library grow to */
 
 void netipc_service_config_init(netipc_service_config *config)
 {
     *config = (netipc_service_config){
         .size = sizeof *config,
         .max_sessions = 16,
-        .max_request_payload = FRAME_PAYLOAD,
+        .max_request_payload = PAYLOAD_USUAL,
         .max_request_items = 1024,
         .response_payload = 65536,
-        .max_response_payload = FRAME_PAYLOAD,
+        .max_response_payload = PAYLOAD_USUAL,
         .max_in_flight = 16,
         .handshake_timeout_ns = UINT64_C(5000000000),
         .read_timeout_ns = UINT64_C(30000000000),

@@ -125,13 +125,13 @@ typedef struct netipc_service_config {
     uint64_t token;         /* what a client must present in its HELLO; default 0 */
 
     uint32_t max_sessions;         /* 1 to NETIPC_SESSIONS_MAX (publisher.h); default 16; the next one is told "busy" */
-    uint32_t max_request_payload;  /* bytes, 1 to NETIPC_PAYLOAD_MAX; default 1 MiB less an envelope; a client that
-                                    * wants more is refused */
+    uint32_t max_request_payload;  /* bytes, 1 to NETIPC_PAYLOAD_MAX; default 1 MiB, the most that programs of the
+                                    * published library ask for; a client that wants more is refused */
     uint32_t max_request_items;    /* of a batch, 1 to NETIPC_BATCH_ITEMS_MAX; default 1024; a client may agree on
                                     * less, and is granted this when it wants more */
     uint32_t response_payload;     /* bytes of an answer that every session is granted; default 65,536 */
     uint32_t max_response_payload; /* … that a session is granted whose client asks for it; both 1 to
-                                    * NETIPC_PAYLOAD_MAX; default 1 MiB less an envelope */
+                                    * NETIPC_PAYLOAD_MAX; default 1 MiB */
     uint32_t max_in_flight;        /* requests of a session that are answered at the same time, with workers; 1 to
                                     * NETIPC_IN_FLIGHT_MAX; default 16; the next ones wait in the socket */
     uint64_t transmit_queue;       /* bytes for answers of a session that its socket has no room for; default and least:

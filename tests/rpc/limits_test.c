@@ -115,6 +115,23 @@ static void a_handler_that_makes_no_room_answers_with_no_bytes_of_another_sessio
     netipc_server_close(server);
 }
 
+/* The published library's clients double theirs up to 1 MiB. */
+static void the_default_ceilings_are_those_of_the_published_library(void **state)
+{
+    const struct scene *scene = *state;
+    netipc_service_config service = rpc_service_config(NETIPC_METHOD_INCREMENT, rpc_increment, NULL);
+    netipc_server *server = rpc_serve(scene, &service, 0);
+    struct netipc_hello hello = rpc_hello();
+    struct netipc_hello_ack ack;
+    hello.max_request_payload_bytes = hello.max_response_payload_bytes = 1 << 20;
+    close(rpc_open_with(scene, &hello, &ack));
+    assert_int_equal(ack.max_request_payload_bytes, 1 << 20);
+    assert_int_equal(ack.max_response_payload_bytes, 1 << 20);
+    hello.max_request_payload_bytes++;
+    assert_int_equal(refusal_of(scene, &hello), NETIPC_TRANSPORT_LIMIT_EXCEEDED);
+    netipc_server_close(server);
+}
+
 static void a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services(void **state)
 {
     const struct scene *scene = *state;
@@ -479,6 +496,7 @@ int main(void)
         limited(the_session_over_the_limit_is_told_busy_at_once),
         limited(a_handler_that_makes_no_room_answers_with_no_bytes_of_another_session),
         limited(who_comes_to_a_full_service_finds_the_place_of_who_has_just_left),
+        limited(the_default_ceilings_are_those_of_the_published_library),
         limited(a_client_gets_the_request_ceiling_that_it_asks_for_up_to_the_services),
         limited(a_request_of_the_agreed_length_passes_and_one_byte_more_does_not),
         limited(a_batch_of_the_agreed_items_passes_and_one_item_more_does_not),

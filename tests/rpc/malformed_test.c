@@ -43,7 +43,7 @@ static unsigned verdict_on_flipped_hello(size_t bit)
         return DROPPED;
     if (bit == ENVELOPE * 8 + 4 * 8) /* the baseline profile */
         return NETIPC_TRANSPORT_UNSUPPORTED;
-    if (at >= ENVELOPE + 12 && at < ENVELOPE + 16) { /* max_request_payload_bytes: 4096, up to 1 MiB less an envelope */
+    if (at >= ENVELOPE + 12 && at < ENVELOPE + 16) { /* max_request_payload_bytes: 4096, up to 1 MiB */
         size_t power = bit - (ENVELOPE + 12) * 8;
         return power >= 20 ? NETIPC_TRANSPORT_LIMIT_EXCEEDED : NETIPC_TRANSPORT_OK;
     }
