@@ -74,11 +74,12 @@ static netipc_status open_directory(const char *run_dir, uint32_t mode, int *dir
     return NETIPC_OK;
 }
 
-static netipc_status check_directory(const struct stat *status, const char *run_dir, const struct netipc_uid_list *uids)
+static netipc_status check_directory(const struct stat *status, const char *run_dir, const struct netipc_uid_list *uids,
+                                     const char *advice)
 {
     if (!netipc_uid_list_has(uids, status->st_uid))
-        return netipc_fail(NETIPC_UNSAFE_DIRECTORY, "%.100s belongs to uid %u: use a directory of your own", run_dir,
-                           (unsigned)status->st_uid);
+        return netipc_fail(NETIPC_UNSAFE_DIRECTORY, "%.100s belongs to uid %u: %s", run_dir, (unsigned)status->st_uid,
+                           advice);
     if (status->st_mode & (S_IWGRP | S_IWOTH))
         return netipc_fail(NETIPC_UNSAFE_DIRECTORY, "%.100s has mode %04o: chmod go-w it, or use another directory",
                            run_dir, (unsigned)status->st_mode & 07777);
@@ -90,7 +91,7 @@ netipc_status netipc_endpoint_check_directory(const char *run_dir, const struct 
     struct stat status;
     if (stat(run_dir, &status) < 0)
         return netipc_fail_errno(errno, "look at the run directory %s", run_dir);
-    return check_directory(&status, run_dir, uids);
+    return check_directory(&status, run_dir, uids, "allow that uid, or use another directory");
 }
 
 /* The lock's file is for the owner of the directory, who else could not lock it again after root has made it. */
@@ -248,7 +249,7 @@ netipc_status netipc_endpoint_open(const struct netipc_endpoint_config *config, 
     if (fstat(endpoint->directory, &directory) < 0)
         status = netipc_fail_errno(errno, "look at the run directory %s", config->run_dir);
     else
-        status = check_directory(&directory, config->run_dir, &owners);
+        status = check_directory(&directory, config->run_dir, &owners, "use a directory of your own");
     if (status == NETIPC_OK)
         status = lock(endpoint->directory, config->lock_timeout_ns, &locked);
     if (status == NETIPC_OK)

@@ -40,6 +40,8 @@ netipc_status follower_open(struct follower *follower, const struct options *opt
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.connect_timeout_ns = connect_timeout_ns;
     config.log = options->verbose ? log_event : NULL;
     return netipc_subscriber_open(&config, &follower->subscriber);

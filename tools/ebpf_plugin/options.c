@@ -22,6 +22,8 @@ static const char help[] =
     "  --service NAME        the publisher's service; default cgroups-snapshot\n"
     "  --token N             what the publisher asks for; decimal or 0x...; default from $NETDATA_INVOCATION_ID, else\n"
     "                        $INVOCATION_ID, else 0\n"
+    "  --allow-uid UID       whose publisher and run directory are trusted; may be given several times; default the\n"
+    "                        effective uid and root\n"
     "  --interval S          seconds between two lines, from 0.001 to 86400; default 1\n"
     "  --procs-interval S    seconds between two readings of all processes, from 0 to 86400;\n"
     "                        default 0: with every line. New cgroups are read at once in any case\n"
@@ -46,6 +48,7 @@ enum {
     OPTION_RUN_DIR = 256,
     OPTION_SERVICE,
     OPTION_TOKEN,
+    OPTION_ALLOW_UID,
     OPTION_INTERVAL,
     OPTION_PROCS_INTERVAL,
     OPTION_COUNT,
@@ -59,6 +62,7 @@ enum {
 static const struct option table[] = {{"run-dir", required_argument, NULL, OPTION_RUN_DIR},
                                       {"service", required_argument, NULL, OPTION_SERVICE},
                                       {"token", required_argument, NULL, OPTION_TOKEN},
+                                      {"allow-uid", required_argument, NULL, OPTION_ALLOW_UID},
                                       {"interval", required_argument, NULL, OPTION_INTERVAL},
                                       {"procs-interval", required_argument, NULL, OPTION_PROCS_INTERVAL},
                                       {"count", required_argument, NULL, OPTION_COUNT},
@@ -101,6 +105,17 @@ static bool parse_seconds(const char *text, double least, uint64_t *ns)
     return true;
 }
 
+static enum options_result add_uid(struct options *options, const char *value)
+{
+    uint64_t uid;
+    if (!parse_number(value, 0, &uid) || uid >= UINT32_MAX)
+        return wrong("--allow-uid takes a number of a user, not", value);
+    if (options->allowed_uid_count == ALLOWED_UIDS_MAX)
+        return wrong("--allow-uid was given too often at", value);
+    options->allowed_uids[options->allowed_uid_count++] = (uint32_t)uid;
+    return OPTIONS_RUN;
+}
+
 static enum options_result set(struct options *options, int option, const char *value)
 {
     switch (option) {
@@ -117,6 +132,8 @@ static enum options_result set(struct options *options, int option, const char *
         options->token_given = true;
         return parse_number(value, 0, &options->token) ? OPTIONS_RUN
                                                        : wrong("--token takes a number of 64 bits, not", value);
+    case OPTION_ALLOW_UID:
+        return add_uid(options, value);
     case OPTION_COUNT:
         return parse_number(value, 1, &options->count) ? OPTIONS_RUN : wrong("--count takes 1 or more, not", value);
     case OPTION_INTERVAL:

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EXIT_USAGE = 64 };
+enum { EXIT_USAGE = 64, ALLOWED_UIDS_MAX = 16 };
 
 struct options {
     const char *run_dir;
@@ -13,9 +13,11 @@ struct options {
     const char *host_prefix; /* in front of every path that is read; "" for none */
     uint64_t token;
     bool token_given;
-    uint64_t interval_ns;       /* between two lines */
-    uint64_t procs_interval_ns; /* between two readings of all cgroup.procs; 0: with every line */
-    uint64_t count;             /* lines to print; 0: no limit */
+    uint32_t allowed_uids[ALLOWED_UIDS_MAX]; /* who may publish */
+    uint32_t allowed_uid_count;              /* 0: the effective uid and root */
+    uint64_t interval_ns;                    /* between two lines */
+    uint64_t procs_interval_ns;              /* between two readings of all cgroup.procs; 0: with every line */
+    uint64_t count;                          /* lines to print; 0: no limit */
     bool json;
     bool verbose;
 };

@@ -471,6 +471,35 @@ static void a_wrong_token_is_told(void **state)
     assert_int_equal(count_errors(stage, "NETIPC_AUTH_FAILED"), 1);
 }
 
+/* As where one user owns the run directory and publishes, and another one, root say, follows. */
+static void a_directory_of_another_user_is_trusted_when_that_uid_is_allowed(void **state)
+{
+    struct stage *stage = *state;
+    if (geteuid() != 0) {
+        print_message("skip: a directory is given to another user, which takes root\n");
+        skip();
+    }
+    start_publisher(stage);
+    publish_two(stage);
+    assert_int_equal(chown(stage->run_dir, 12345, (gid_t)-1), 0);
+    const char *refused[] = {PLUGIN(stage), "--count", "1", "--json", NULL};
+    program_start(&stage->plugin, stage->errors, refused);
+    struct json_object *report = next_report(stage);
+    assert_true(has_state(report, "AUTH_FAILED"));
+    json_object_put(report);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+    program_end(&stage->plugin);
+    assert_int_equal(count_errors(stage, "belongs to uid 12345: allow that uid"), 1);
+
+    const char *allowed[] = {PLUGIN(stage), "--allow-uid", "0", "--allow-uid", "12345", "--count", "1", "--json", NULL};
+    program_start(&stage->plugin, stage->errors, allowed);
+    report = next_report(stage);
+    assert_true(has_state(report, "READY"));
+    check_two(report);
+    json_object_put(report);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+}
+
 static void a_hundred_thousand_cgroups_are_followed(void **state)
 {
     struct stage *stage = *state;
@@ -508,6 +537,7 @@ int main(void)
         STAGED(a_signal_ends_it_while_nobody_reads_its_lines),
         STAGED(a_signal_ends_it_while_the_publisher_does_not_answer),
         STAGED(a_wrong_token_is_told),
+        STAGED(a_directory_of_another_user_is_trusted_when_that_uid_is_allowed),
         STAGED(a_hundred_thousand_cgroups_are_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,8 @@ static void wrong_usage_is_64_and_names_help(void **state)
         {PLUGIN(stage), "--interval=86401", NULL},
         {PLUGIN(stage), "--procs-interval=.", NULL},
         {PLUGIN(stage), "--token=zz", NULL},
+        {PLUGIN(stage), "--allow-uid=netdata", NULL},
+        {PLUGIN(stage), "--allow-uid=4294967295", NULL},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         program_start(&stage->plugin, stage->errors, wrong[i]);
