@@ -113,3 +113,18 @@ bool netdata_token(uint64_t *token, char error[NETDATA_ERROR_SIZE])
     *token = value == NULL ? 0 : XXH3_64bits(uuid, sizeof uuid);
     return true;
 }
+
+bool netdata_take_seconds(int *argc, char ***argv, uint64_t *seconds)
+{
+    const char *first = *argc > 1 ? (*argv)[1] : "";
+    size_t digits = strspn(first, "0123456789");
+    if (digits == 0 || digits > 5 || first[digits] != '\0')
+        return false;
+    uint64_t value = strtoul(first, NULL, 10);
+    if (value < 1 || value > 86400)
+        return false;
+    *seconds = value;
+    (*argc)--;
+    (*argv)++; /* what is the program's name now is nobody's business */
+    return true;
+}

@@ -33,4 +33,8 @@ const char *netdata_choose_run_dir(const char *const *candidates, size_t count, 
  */
 bool netdata_token(uint64_t *token, char error[NETDATA_ERROR_SIZE]);
 
+/* The seconds between two updates, 1 to 86400, which Netdata gives each plugin as the first argument, in front of all
+ * options: takes them away. False: the first argument is something else, and everything stays. */
+bool netdata_take_seconds(int *argc, char ***argv, uint64_t *seconds);
+
 #endif

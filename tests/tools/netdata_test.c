@@ -144,6 +144,38 @@ static void the_first_place_that_fits_is_the_run_directory(void **state)
     assert_int_equal(rmdir(top), 0);
 }
 
+static void the_seconds_that_the_agent_gives_are_taken_off_the_front(void **state)
+{
+    (void)state;
+    char program[] = "plugin", seconds[] = "5", option[] = "--json";
+    char *given[] = {program, seconds, option, NULL}, **argv = given;
+    int argc = 3;
+    uint64_t value = 0;
+    assert_true(netdata_take_seconds(&argc, &argv, &value));
+    assert_int_equal(value, 5);
+    assert_int_equal(argc, 2);
+    assert_string_equal(argv[1], "--json");
+    assert_false(netdata_take_seconds(&argc, &argv, &value));
+    assert_int_equal(argc, 2);
+}
+
+static void what_is_no_number_of_seconds_stays(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"", "0", "86401", "100000", "5x", "-5", " 5", "1.5", "--json"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        char program[] = "plugin", other[16];
+        char *given[] = {program, strcpy(other, others[i]), NULL}, **argv = given;
+        int argc = 2;
+        uint64_t value = 7;
+        assert_false(netdata_take_seconds(&argc, &argv, &value));
+        assert_int_equal(argc, 2);
+        assert_int_equal(value, 7);
+        argc = 1;
+        assert_false(netdata_take_seconds(&argc, &argv, &value));
+    }
+}
+
 int main(void)
 {
 #define CLEAN(name) cmocka_unit_test_setup_teardown(name, clear_environment, clear_environment)
@@ -154,6 +186,8 @@ int main(void)
         CLEAN(what_is_no_uuid_is_refused_with_the_variables_name),
         CLEAN(the_run_directory_of_the_environment_is_taken_as_it_is),
         CLEAN(the_first_place_that_fits_is_the_run_directory),
+        cmocka_unit_test(the_seconds_that_the_agent_gives_are_taken_off_the_front),
+        cmocka_unit_test(what_is_no_number_of_seconds_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The signals are blocked before the library starts its thread, which blocks all of them anyway. */
@@ -23,9 +24,20 @@ static int open_signals(void)
     return sigprocmask(SIG_BLOCK, &signals, NULL) == 0 ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
 }
 
+/*
+ * Nothing is written to stdout, but who started the program with a pipe there may end without a word, as the agent does
+ * when it is killed: what stayed behind would keep the services from its successor. No socket counts: it may be one of
+ * a log, which is started anew.
+ */
+static int open_reader(void)
+{
+    struct stat status;
+    return fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode) ? STDOUT_FILENO : -1;
+}
+
 bool events_open(struct events *events, bool once, size_t watches_max, struct failure *failure)
 {
-    *events = (struct events){.signals = -1, .misses = -1, .names = -1, .once = once};
+    *events = (struct events){.signals = -1, .misses = -1, .names = -1, .once = once, .reader = open_reader()};
     if (!watches_open(&events->watches, once ? 0 : watches_max, failure))
         report("scan: changes are seen at the interval only: %s", failure->detail);
     events->signals = open_signals();
@@ -112,6 +124,7 @@ enum wish events_wait(struct events *events, struct failure *failure)
             {.fd = wanted && !schedule->for_miss ? -1 : events->watches.fd, .events = POLLIN},
             {.fd = wanted || events->once ? -1 : events->misses, .events = POLLIN},
             {.fd = events->names, .events = POLLIN},
+            {.fd = events->reader},
         };
         if (ppoll(polled, sizeof polled / sizeof polled[0], events->once ? NULL : &timeout, NULL) < 0) {
             if (errno == EINTR)
@@ -122,6 +135,10 @@ enum wish events_wait(struct events *events, struct failure *failure)
         enum wish wish;
         if (take_signals(events, &wish))
             return wish;
+        if (polled[4].revents != 0) {
+            report("nobody reads our standard output any more: ending");
+            return WISH_END;
+        }
         take_changes(events, &polled[1], &polled[2]);
         if (polled[3].revents != 0)
             return WISH_NAMES;

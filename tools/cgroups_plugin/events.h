@@ -12,6 +12,7 @@
 /* What the program waits for. */
 struct events {
     int signals;
+    int reader;            /* of our stdout, which is a pipe; -1 when it is something else */
     int misses;            /* an eventfd, written to by whoever looked for a cgroup in vain ... */
     atomic_bool miss_told; /* ... once until it is read */
     bool once;             /* scans when it is told to by a signal, and else not */

@@ -291,6 +291,8 @@ int main(int argc, char **argv)
     struct options options;
     struct failure failure;
     int code = EXIT_SUCCESS;
+    uint64_t seconds; /* for charts: cgroups are looked for at --interval, however often these are drawn */
+    (void)netdata_take_seconds(&argc, &argv, &seconds);
     switch (options_parse(&options, argc, argv, &failure)) {
     case OPTIONS_HELP:
         fputs(options_help, stdout);

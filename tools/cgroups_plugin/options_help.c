@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/options.h"
 
-const char options_help[] = "Usage: cgroups.plugin [OPTION]...\n"
+const char options_help[] = "Usage: cgroups.plugin [SECONDS] [OPTION]...\n"
                             "Finds the cgroups of this host, names them and publishes them as snapshots that\n"
                             "any number of programs can map. A new snapshot is published only when something\n"
-                            "has changed.\n"
+                            "has changed. SECONDS, which Netdata gives each plugin, changes nothing.\n"
                             "\n"
                             "Publishing\n"
                             "  --run-dir DIR             directory of the endpoints ($NETDATA_RUN_DIR, else the\n"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: ebpf.plugin --run-dir DIR --service NAME [OPTION]...\n"
+    "Usage: ebpf.plugin [SECONDS] [OPTION]...\n"
     "\n"
     "Follows the cgroups that cgroups.plugin publishes: maps its region, rebuilds a table of cgroups when a\n"
     "new snapshot is there, reads the processes of every enabled cgroup and prints one line a refresh.\n"
@@ -24,7 +24,8 @@ static const char help[] =
     "                        $INVOCATION_ID, else 0\n"
     "  --allow-uid UID       whose publisher and run directory are trusted; may be given several times; default the\n"
     "                        effective uid and root\n"
-    "  --interval S          seconds between two lines, from 0.001 to 86400; default 1\n"
+    "  --interval S          seconds between two lines, from 0.001 to 86400; default SECONDS, which Netdata gives\n"
+    "                        each plugin, else 1\n"
     "  --procs-interval S    seconds between two readings of all processes, from 0 to 86400;\n"
     "                        default 0: with every line. New cgroups are read at once in any case\n"
     "  --count N             exit after N lines; default: go on until SIGTERM or SIGINT\n"
@@ -173,6 +174,9 @@ static enum options_result take_environment(struct options *options)
 enum options_result options_parse(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.service = "cgroups-snapshot", .host_prefix = "", .interval_ns = UINT64_C(1000000000)};
+    uint64_t seconds;
+    if (netdata_take_seconds(&argc, &argv, &seconds))
+        options->interval_ns = seconds * UINT64_C(1000000000);
     opterr = 0; /* our own words */
     for (;;) {
         int current = optind;

@@ -3,6 +3,7 @@
 
 #include "tests/tools/cgroups_plugin/fake_tree.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -163,6 +164,31 @@ static void signals_end_it_cleanly(void **state)
         follower_close(&fixture->follower);
         follower_open(&fixture->follower, fixture->run_dir, "cgroups-snapshot", 0);
     }
+}
+
+/* Who started it holds the other end of its stdout, and was killed. */
+static void it_ends_with_the_reader_of_its_stdout(void **state)
+{
+    struct fixture *fixture = *state;
+    char socket[128];
+    START(fixture, "--interval", "3600");
+    follower_read_above(&fixture->follower, 0);
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(nothing >= 0);
+    assert_true(dup2(nothing, fixture->program.output) >= 0);
+    close(nothing);
+    assert_int_equal(program_end(&fixture->program, 0), 0);
+    snprintf(socket, sizeof socket, "%s/cgroups-snapshot.sock", fixture->run_dir);
+    assert_int_equal(access(socket, F_OK), -1);
+}
+
+static void it_starts_as_the_agent_starts_its_plugins(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *arguments[] = {"1", "--run-dir", fixture->run_dir, "--host-prefix", fixture->tree.path, NULL};
+    program_start(&fixture->program, arguments);
+    follower_read_above(&fixture->follower, 0);
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
 }
 
 static void a_failed_scan_keeps_the_last_snapshot_and_is_said_once(void **state)
@@ -345,6 +371,8 @@ int main(void)
         WITH_TREE(when_nothing_changes_the_generation_stays),
         WITH_TREE(once_scans_once_and_again_only_when_told),
         WITH_TREE(signals_end_it_cleanly),
+        WITH_TREE(it_ends_with_the_reader_of_its_stdout),
+        WITH_TREE(it_starts_as_the_agent_starts_its_plugins),
         WITH_TREE(a_failed_scan_keeps_the_last_snapshot_and_is_said_once),
         WITH_TREE(a_snapshot_over_the_ceiling_is_refused_and_the_old_one_stays),
         WITH_TREE(a_snapshot_larger_than_the_first_capacity_is_published),

@@ -399,6 +399,20 @@ static void count_ends_it_after_so_many_lines(void **state)
     assert_int_equal(program_wait(&stage->plugin), 0);
 }
 
+static void it_starts_as_the_agent_starts_its_plugins(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    const char *arguments[] = {EBPF_PLUGIN, "86400",   "--run-dir", stage->run_dir, "--service", "cgroups", "--token",
+                               "7",         "--count", "1",         "--json",       NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    struct json_object *report = next_report(stage);
+    check_two(report);
+    json_object_put(report);
+    assert_int_equal(program_wait(&stage->plugin), 0);
+}
+
 static void a_signal_ends_the_longest_wait(void **state)
 {
     struct stage *stage = *state;
@@ -533,6 +547,7 @@ int main(void)
         STAGED(between_readings_only_new_cgroups_are_read),
         STAGED(a_root_stands_in_front_of_paths_and_proc),
         STAGED(count_ends_it_after_so_many_lines),
+        STAGED(it_starts_as_the_agent_starts_its_plugins),
         STAGED(a_signal_ends_the_longest_wait),
         STAGED(a_signal_ends_it_while_nobody_reads_its_lines),
         STAGED(a_signal_ends_it_while_the_publisher_does_not_answer),
