@@ -3,6 +3,7 @@
 
 #include "tools/cgroups_plugin/options.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,10 +162,16 @@ static void what_is_no_id_is_never_found(void **state)
         if (may_be_found(rules, never[i]))
             fail_msg("'%s' could be found", never[i]);
     }
-    memset(longest, 'a', WALK_ID_MAX);
-    longest[0] = '/';
+    for (size_t i = 0; i < WALK_ID_MAX; i++)
+        longest[i] = i % 128 == 0 ? '/' : 'a';
     assert_true(may_be_found(rules, longest));
     longest[WALK_ID_MAX] = 'a';
+    assert_false(may_be_found(rules, longest));
+    longest[NAME_MAX + 1] = '\0';
+    memset(longest + 1, 'a', NAME_MAX);
+    assert_true(may_be_found(rules, longest));
+    longest[NAME_MAX + 1] = 'a';
+    longest[NAME_MAX + 2] = '\0';
     assert_false(may_be_found(rules, longest));
     assert_true(may_be_found(rules, "/..."));
     assert_true(may_be_found(rules, "/.a/..b"));
