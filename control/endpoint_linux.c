@@ -91,7 +91,7 @@ netipc_status netipc_endpoint_check_directory(const char *run_dir, const struct 
     struct stat status;
     if (stat(run_dir, &status) < 0)
         return netipc_fail_errno(errno, "look at the run directory %s", run_dir);
-    return check_directory(&status, run_dir, uids, "allow that uid, or use another directory");
+    return check_directory(&status, run_dir, uids, "allow or become that uid, or use another directory");
 }
 
 /* The lock's file is for the owner of the directory, who else could not lock it again after root has made it. */

@@ -503,7 +503,7 @@ static void a_directory_of_another_user_is_trusted_when_that_uid_is_allowed(void
     json_object_put(report);
     assert_int_equal(program_wait(&stage->plugin), 0);
     program_end(&stage->plugin);
-    assert_int_equal(count_errors(stage, "belongs to uid 12345: allow that uid"), 1);
+    assert_int_equal(count_errors(stage, "belongs to uid 12345: allow or become that uid"), 1);
 
     const char *allowed[] = {PLUGIN(stage), "--allow-uid", "0", "--allow-uid", "12345", "--count", "1", "--json", NULL};
     program_start(&stage->plugin, stage->errors, allowed);
