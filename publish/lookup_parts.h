@@ -39,7 +39,8 @@ struct netipc_lookup {
                          struct netipc_lookup_request *request);
 
     /* Keeps what an answer says of keys keys from first on. *answered gets how many of them, from the first one on,
-     * need not be asked for again. Any failure ends the call. */
+     * need not be asked for again. That the first of several is oversized is not final: servers of the published
+     * library say so too when it is the other ones' least answers that leave it no room. Any failure ends the call. */
     netipc_status (*take)(void *context, uint32_t first, uint32_t keys, const void *answer, size_t length,
                           uint32_t *answered, uint64_t *generation);
 

@@ -148,14 +148,17 @@ static void no_more_processes_are_asked_for_than_a_request_and_its_answer_hold(v
     }
 }
 
-/* Answers for the processes with the next higher pids, or, if the number says so, for none. */
+/* Answers for the processes with the next higher pids, or, if the number says so, for none; or for one at a time, and
+ * says of the first of several that it is oversized. */
+enum { FOR_OTHERS, FOR_NONE, FOR_ONE };
 static void answer_for_others(struct play *play)
 {
     while (play_shake_hands(play, 0))
         while (play_receive(play)) {
             netipc_apps_lookup_request_view asked;
             netipc_apps_lookup_builder *builder;
-            const netipc_app_lookup_answer unknown = {.status = NETIPC_APP_UNKNOWN, .uid = NETIPC_UID_UNSET};
+            const netipc_app_lookup_answer unknown = {.status = NETIPC_APP_UNKNOWN, .uid = NETIPC_UID_UNSET},
+                                           oversized = {.status = NETIPC_APP_OVERSIZED, .uid = NETIPC_UID_UNSET};
             unsigned char bytes[1000];
             size_t length;
             uint32_t pid;
@@ -163,14 +166,17 @@ static void answer_for_others(struct play *play)
                              NETIPC_OK);
             assert_int_equal(netipc_apps_lookup_builder_new(&builder), NETIPC_OK);
             assert_int_equal(netipc_apps_lookup_builder_begin(builder, &asked, 3, 1000, 1000), NETIPC_OK);
-            for (uint32_t i = 0; i < asked.item_count && play->number == 0; i++)
+            for (uint32_t i = 0; i < asked.item_count && play->number == FOR_OTHERS; i++)
                 assert_int_equal(netipc_apps_lookup_builder_add(builder, &unknown), NETIPC_OK);
+            if (play->number == FOR_ONE)
+                assert_int_equal(netipc_apps_lookup_builder_add(builder, asked.item_count > 1 ? &oversized : &unknown),
+                                 NETIPC_OK);
             assert_int_equal(netipc_apps_lookup_builder_write(builder, bytes, sizeof bytes, &length), NETIPC_OK);
             netipc_apps_lookup_builder_free(builder);
             for (uint32_t i = 0; i < asked.item_count; i++) {
                 unsigned char *item = bytes + 16 + asked.item_count * 8 + i * 64;
                 memcpy(&pid, item + 8, sizeof pid);
-                pid += play->number == 0;
+                pid += play->number == FOR_OTHERS;
                 memcpy(item + 8, &pid, sizeof pid);
             }
             play->requests++;
@@ -199,6 +205,28 @@ static void a_server_that_answers_for_other_processes_or_for_none_is_found_out(v
         play_close(&play);
         assert_int_equal(play.requests, none + 1);
     }
+}
+
+static void a_process_that_is_oversized_as_the_first_of_many_is_asked_for_alone(void **state)
+{
+    static const uint32_t pids[] = {5, 6, 7};
+    static struct play play;
+    netipc_apps_lookup_result *result;
+    netipc_app_lookup_view item;
+    play_open(&play, *state, 1);
+    play.number = FOR_ONE;
+    play_begin(&play, answer_for_others, NULL);
+    netipc_client_config config = client_config(*state);
+    netipc_client *client = open_ready_client(&config);
+    expect_status(netipc_apps_lookup_call(client, pids, 3, rpc_ns(20000), &result), NETIPC_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(netipc_apps_lookup_result_item(result, i, &item), NETIPC_OK);
+        assert_int_equal(item.status, NETIPC_APP_UNKNOWN);
+    }
+    netipc_apps_lookup_result_free(result);
+    netipc_client_close(client);
+    play_end(&play);
+    play_close(&play);
 }
 
 static void a_request_without_room_for_a_pid_gives_it_up(void **state)
@@ -233,6 +261,7 @@ int main(void)
         test(processes_of_two_generations_are_not_joined),
         test(no_more_processes_are_asked_for_than_a_request_and_its_answer_hold),
         test(a_server_that_answers_for_other_processes_or_for_none_is_found_out),
+        test(a_process_that_is_oversized_as_the_first_of_many_is_asked_for_alone),
         test(a_request_without_room_for_a_pid_gives_it_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 enum lie {
     EXCEEDED_FOR_ALL,
     EXCEEDED_BUT_FOR_ONE_A_TIME, /* no lie */
+    OVERSIZED_IF_NOT_AMONG_TWO,  /* none either: the published library's servers say so when the others leave no room */
     ANOTHER_PATH,
     A_PATH_MORE,
     A_PATH_LESS,
@@ -31,16 +32,19 @@ static golden_bytes tell(const struct tale *tale, const netipc_cgroups_lookup_re
     netipc_cgroups_lookup_request_view request = *asked;
     netipc_cgroups_lookup_builder *builder;
     golden_bytes bytes = {.data = NULL}, others = request_for(other, 1);
-    const netipc_cgroup_lookup_answer known = {.name = "name"};
+    const netipc_cgroup_lookup_answer known = {.name = "name"}, oversized = {.status = NETIPC_CGROUP_OVERSIZED};
     if (tale->lie == A_PATH_LESS)
         request.item_count--;
     if (tale->lie == A_PATH_MORE || (tale->lie == ANOTHER_PATH && request.item_count == 1))
         assert_int_equal(netipc_cgroups_lookup_request_decode(others.data, others.length, &request), NETIPC_OK);
     assert_int_equal(netipc_cgroups_lookup_builder_new(&builder), NETIPC_OK);
     assert_int_equal(netipc_cgroups_lookup_builder_begin(builder, &request, 3, 60000, 60000), NETIPC_OK);
-    uint32_t count = tale->lie == EXCEEDED_FOR_ALL ? 0 : tale->lie == EXCEEDED_BUT_FOR_ONE_A_TIME ? 1 : UINT32_MAX;
+    bool among_many = tale->lie == OVERSIZED_IF_NOT_AMONG_TWO && request.item_count > 2;
+    uint32_t count = UINT32_MAX;
+    if (tale->lie == EXCEEDED_FOR_ALL || tale->lie == EXCEEDED_BUT_FOR_ONE_A_TIME || among_many)
+        count = tale->lie != EXCEEDED_FOR_ALL;
     for (uint32_t i = 0; i < request.item_count && i < count; i++)
-        assert_int_equal(netipc_cgroups_lookup_builder_add(builder, &known), NETIPC_OK);
+        assert_int_equal(netipc_cgroups_lookup_builder_add(builder, among_many ? &oversized : &known), NETIPC_OK);
     bytes = written_answer(builder, 0);
     if (tale->lie == GARBAGE)
         bytes.data[0] = 9;
@@ -146,6 +150,20 @@ static void one_path_at_a_time_gets_there_too(void **state)
     netipc_cgroups_lookup_result_free(result);
 }
 
+static void what_is_oversized_as_the_first_of_many_is_asked_for_among_fewer(void **state)
+{
+    struct tale tale = {.lie = OVERSIZED_IF_NOT_AMONG_TWO};
+    netipc_cgroups_lookup_result *result;
+    expect_status(hear(*state, &tale, 7, slow_ms(20000), &result), NETIPC_OK);
+    for (uint32_t i = 0; i < 7; i++) {
+        netipc_cgroup_lookup_view item;
+        assert_int_equal(netipc_cgroups_lookup_result_item(result, i, &item), NETIPC_OK);
+        assert_int_equal(item.status, NETIPC_CGROUP_KNOWN);
+    }
+    assert_in_range(atomic_load(&tale.requests), 4, 14);
+    netipc_cgroups_lookup_result_free(result);
+}
+
 static void the_deadline_is_one_for_all_parts(void **state)
 {
     enum { PART_MS = 100, DEADLINE_MS = 250 };
@@ -199,8 +217,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(a_server_that_lies_is_found_out),   test(an_answer_for_another_path_is_refused),
-        test(one_path_at_a_time_gets_there_too), test(the_deadline_is_one_for_all_parts),
-        test(an_abort_ends_the_whole_call),
+        test(one_path_at_a_time_gets_there_too), test(what_is_oversized_as_the_first_of_many_is_asked_for_among_fewer),
+        test(the_deadline_is_one_for_all_parts), test(an_abort_ends_the_whole_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
