@@ -250,5 +250,7 @@ netipc_status netipc_cache_status(netipc_cache *cache, netipc_cache_info *info)
         return status;
     filled.subscriber_state = subscriber.state;
     filled.publisher_state = subscriber.publisher_state;
+    memcpy(filled.region_incarnation, subscriber.incarnation, sizeof filled.region_incarnation);
+    filled.region_generation = subscriber.generation;
     return netipc_sized_out(info, &filled, sizeof filled);
 }

@@ -198,6 +198,10 @@ typedef struct netipc_cache_info {
     uint64_t busy;             /* … that gave NETIPC_BUSY */
     uint32_t subscriber_state; /* netipc_subscriber_state */
     uint32_t publisher_state;  /* netipc_publisher_state, of the region at hand */
+    /* Of the region at hand, fetched or not: with another incarnation than the snapshot's, this publisher has published
+     * nothing (0), or nothing that could be fetched. */
+    uint64_t region_incarnation[2];
+    uint64_t region_generation; /* latest */
 } netipc_cache_info;
 
 /* NETIPC_OK, NETIPC_INVALID_ARGUMENT (size is 0), NETIPC_FORKED. No system call. */

@@ -34,6 +34,15 @@ static void publish(struct peer *peer, unsigned count, unsigned value)
     assert_int_equal(answer[0], NETIPC_OK);
 }
 
+/* Whether the snapshot at hand is of the publisher at hand, which has published so many. */
+static void expect_region(netipc_cache *cache, bool same, uint64_t generation)
+{
+    const netipc_cache_info info = cached_info(cache);
+    assert_int_equal(memcmp(info.incarnation, info.region_incarnation, sizeof info.incarnation) == 0, same);
+    assert_true(info.region_incarnation[0] != 0);
+    assert_int_equal(info.region_generation, generation);
+}
+
 static void a_killed_publisher_leaves_its_last_items_and_a_successor_is_followed(void **state)
 {
     (void)state;
@@ -48,16 +57,20 @@ static void a_killed_publisher_leaves_its_last_items_and_a_successor_is_followed
     cached_expect(cache, 200, 2);
     assert_int_equal(cached_info(cache).publisher_state, NETIPC_PUBLISHER_GONE);
     assert_int_equal(cached_info(cache).last_error, NETIPC_NOT_FOUND);
+    expect_region(cache, true, 2);
     cached_refresh(cache, NETIPC_NOT_FOUND, false);
     /* The successor has the same generation. */
     struct peer *second = start_cgroups();
     cached_refresh(cache, NETIPC_OK, false);
     cached_expect(cache, 200, 2);
     assert_false(netipc_cache_changed(cache));
+    expect_region(cache, false, 0);
     publish(second, 50, 3);
     publish(second, 60, 4);
     assert_true(netipc_cache_changed(cache));
+    expect_region(cache, false, 2);
     cached_refresh(cache, NETIPC_OK, true);
+    expect_region(cache, true, 2);
     cached_expect(cache, 60, 4);
     assert_int_equal(cached_info(cache).generation, 2);
     netipc_cache_close(cache);

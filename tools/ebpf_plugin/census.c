@@ -16,11 +16,11 @@ static bool reserve(struct procs *procs, size_t count)
     return true;
 }
 
-static void gather(struct procs *all, const struct table *table)
+static void gather(struct procs *all, const struct lists *lists)
 {
     all->count = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct procs *procs = &table->cgroups[i].procs;
+    for (size_t i = 0; i < lists->count; i++) {
+        const struct procs *procs = &lists->at[i].procs;
         if (procs->count)
             memcpy(all->list + all->count, procs->list, procs->count * sizeof *procs->list);
         all->count += procs->count;
@@ -48,17 +48,17 @@ static size_t count_common(const struct procs *a, const struct procs *b)
     return common;
 }
 
-bool census_take(struct census *census, const struct table *table)
+bool census_take(struct census *census, const struct lists *lists)
 {
     size_t listed = 0;
-    for (size_t i = 0; i < table->count; i++)
-        listed += table->cgroups[i].procs.count;
+    for (size_t i = 0; i < lists->count; i++)
+        listed += lists->at[i].procs.count;
     if (!reserve(&census->before, listed)) /* the older list is written over */
         return false;
     struct procs older = census->before;
     census->before = census->now;
     census->now = older;
-    gather(&census->now, table);
+    gather(&census->now, lists);
     size_t common = count_common(&census->now, &census->before);
     census->started = census->now.count - common;
     census->ended = census->before.count - common;

@@ -2,10 +2,10 @@
 #ifndef EBPF_PLUGIN_CENSUS_H
 #define EBPF_PLUGIN_CENSUS_H
 
+#include "tools/ebpf_plugin/lists.h"
 #include "tools/ebpf_plugin/procs.h"
-#include "tools/ebpf_plugin/table.h"
 
-/* All processes of a table, each once however many cgroups list it. All zero is empty and valid. */
+/* All processes of all lists, each once however many list it. All zero is empty and valid. */
 struct census {
     struct procs now;
     struct procs before;
@@ -13,8 +13,8 @@ struct census {
     size_t ended;   /* before and not now */
 };
 
-/* Takes the census of the enabled cgroups of table. False without memory: the last one stays. */
-bool census_take(struct census *census, const struct table *table);
+/* Takes the census of lists. False without memory: the last one stays. */
+bool census_take(struct census *census, const struct lists *lists);
 
 void census_free(struct census *census);
 

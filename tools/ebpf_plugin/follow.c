@@ -3,18 +3,14 @@
 
 #include "tools/ebpf_plugin/notice.h"
 
+#include <netipc/cgroups_snapshot.h>
+
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-    READ_TRIES = 8,        /* a snapshot may grow between being told its length and reading it */
-    FIRST_CAPACITY = 65536 /* of the buffer: what a publisher's slots hold by default */
-};
-
-/* A publisher that was stopped delays a line, and our own end, by no more. */
-static const uint64_t connect_timeout_ns = UINT64_C(1000000000);
+/* A publisher that was stopped delays a line, and our own end, by no more: to attach, to connect to ask, and to ask. */
+static const uint64_t patience_ns = UINT64_C(1000000000);
 
 static void log_event(void *context, netipc_log_level level, const char *event, const netipc_log_field *fields,
                       size_t field_count)
@@ -35,138 +31,165 @@ static void log_event(void *context, netipc_log_level level, const char *event, 
 netipc_status follower_open(struct follower *follower, const struct options *options)
 {
     *follower = (struct follower){.options = options, .attached = NETIPC_DISCONNECTED};
-    netipc_subscriber_config config;
-    netipc_subscriber_config_init(&config);
-    config.run_dir = options->run_dir;
-    config.service = options->service;
-    config.token = options->token;
-    config.allowed_uids = options->allowed_uids;
-    config.allowed_uid_count = options->allowed_uid_count;
-    config.connect_timeout_ns = connect_timeout_ns;
-    config.log = options->verbose ? log_event : NULL;
-    return netipc_subscriber_open(&config, &follower->subscriber);
+    netipc_subscriber_config subscriber;
+    netipc_subscriber_config_init(&subscriber);
+    subscriber.run_dir = options->run_dir;
+    subscriber.service = options->service;
+    subscriber.token = options->token;
+    subscriber.allowed_uids = options->allowed_uids;
+    subscriber.allowed_uid_count = options->allowed_uid_count;
+    subscriber.connect_timeout_ns = patience_ns;
+    subscriber.log = options->verbose ? log_event : NULL;
+    netipc_client_config client;
+    netipc_client_config_init(&client);
+    client.run_dir = options->run_dir;
+    client.service = options->service;
+    client.token = options->token;
+    client.allowed_uids = options->allowed_uids;
+    client.allowed_uid_count = options->allowed_uid_count;
+    client.connect_timeout_ns = client.call_timeout_ns = patience_ns;
+    client.backoff_first_ns = 0; /* a line is an attempt, and --interval says how often */
+    client.backoff_most_ns = patience_ns;
+    client.breaker_failures = 0;
+    client.log = subscriber.log;
+    netipc_cache_config config;
+    netipc_cache_config_init(&config);
+    config.flags = NETIPC_CACHE_CHANGES;
+    config.schema = netipc_cgroups_schema();
+    config.subscriber = &subscriber;
+    config.client = &client;
+    return netipc_cache_open(&config, &follower->cache);
 }
 
 void follower_close(struct follower *follower)
 {
-    netipc_subscriber_close(follower->subscriber);
-    free(follower->spare.bytes);
+    netipc_cache_close(follower->cache);
     *follower = (struct follower){0};
 }
 
-static void tell_attachment(struct follower *follower, netipc_status status, const struct table *table)
+/* --- what is told --- */
+
+static void tell_attachment(struct follower *follower, netipc_status status, const netipc_cache_info *info)
 {
-    if (status == follower->attached)
+    const struct options *options = follower->options;
+    bool in_region = info->subscriber_state == NETIPC_STATE_READY;
+    bool by_request = status == NETIPC_OK && !in_region;
+    netipc_status attached = in_region ? NETIPC_OK : status;
+    if (attached == follower->attached && by_request == follower->by_request)
         return;
-    follower->attached = status;
-    if (status == NETIPC_OK)
-        notice("attached to service %s in %s", follower->options->service, follower->options->run_dir);
+    follower->attached = attached;
+    follower->by_request = by_request;
+    if (attached == NETIPC_OK)
+        notice("attached to service %s in %s%s", options->service, options->run_dir,
+               by_request ? ", which has no region and is asked by request" : "");
     else
-        notice_status(status, "not attached to service %s in %s, the %zu cgroups at hand stay, trying on",
-                      follower->options->service, follower->options->run_dir, table->count);
+        notice_status(attached, "not attached to service %s in %s, the %u cgroups at hand stay, trying on",
+                      options->service, options->run_dir, info->count);
 }
 
-static netipc_status grow(struct snapshot *snapshot, uint64_t length)
+static bool was_told(const struct follower *follower, netipc_status status, const netipc_cache_info *info)
 {
-    /* An eighth more, since what has grown tends to go on. */
-    uint64_t wanted = length < FIRST_CAPACITY ? FIRST_CAPACITY : length + length / 8;
-    if (wanted < length || wanted > SIZE_MAX)
-        return NETIPC_NO_MEMORY;
-    unsigned char *bytes = malloc((size_t)wanted); /* not realloc: the old bytes are of no use */
-    if (!bytes)
-        return NETIPC_NO_MEMORY;
-    free(snapshot->bytes);
-    snapshot->bytes = bytes;
-    snapshot->capacity = (size_t)wanted;
-    return NETIPC_OK;
+    return status == follower->readable && info->region_generation == follower->told_generation &&
+           memcmp(info->region_incarnation, follower->told_incarnation, sizeof info->region_incarnation) == 0;
 }
 
-static netipc_status read_snapshot(struct follower *follower, netipc_snapshot_info *info)
+/* Of a publisher that is there. */
+static void tell_snapshot(struct follower *follower, netipc_status status, const netipc_cache_info *info)
 {
-    struct snapshot *spare = &follower->spare;
-    netipc_status status = NETIPC_TOO_SMALL;
-    for (int tries = 0; tries < READ_TRIES; tries++) {
-        *info = (netipc_snapshot_info){.size = sizeof *info};
-        status = netipc_subscriber_read(follower->subscriber, spare->bytes, spare->capacity, info);
-        if (status == NETIPC_OK)
-            spare->length = (size_t)info->length;
-        if (status != NETIPC_TOO_SMALL && status != NETIPC_OVERRUN)
-            return status;
-        if (status == NETIPC_TOO_SMALL && grow(spare, info->length) != NETIPC_OK)
-            return NETIPC_NO_MEMORY;
-    }
-    return status;
-}
-
-static bool is_seen(const struct follower *follower, const uint64_t incarnation[2], uint64_t generation)
-{
-    return follower->seen_generation == generation && follower->seen_incarnation[0] == incarnation[0] &&
-           follower->seen_incarnation[1] == incarnation[1];
-}
-
-static void set_seen(struct follower *follower, const netipc_snapshot_info *info)
-{
-    memcpy(follower->seen_incarnation, info->incarnation, sizeof follower->seen_incarnation);
-    follower->seen_generation = info->generation;
-}
-
-/* Into *table; NETIPC_OK also when it turned out to be no newer. */
-static netipc_status use_snapshot(struct follower *follower, const netipc_snapshot_info *info, struct table *table,
-                                  struct table_diff *diff)
-{
-    if (is_seen(follower, info->incarnation, info->generation))
-        return NETIPC_OK;
-    netipc_status status = table_rebuild(table, &follower->spare, diff);
-    if (status == NETIPC_NO_MEMORY)
-        return status;
-    set_seen(follower, info);
-    if (status != NETIPC_OK) {
-        notice_status(status, "generation %" PRIu64 " is no list of cgroups, the %zu at hand stay", info->generation,
-                      table->count);
-        return NETIPC_OK;
-    }
-    memcpy(table->incarnation, info->incarnation, sizeof table->incarnation);
-    table->generation = info->generation;
-    if (follower->options->verbose)
-        notice("generation %" PRIu64 ": %" PRIu64 " bytes, %zu cgroups, %zu added, %zu changed, %zu removed",
-               info->generation, info->length, table->count, diff->added, diff->changed, diff->removed);
-    return NETIPC_OK;
-}
-
-/* What cannot be read is tried again at the next step; what cannot be decoded is not, until there is a newer one. */
-static void take_snapshot(struct follower *follower, struct table *table, struct table_diff *diff)
-{
-    netipc_snapshot_info info;
-    netipc_status status = read_snapshot(follower, &info);
-    if (status == NETIPC_OK)
-        status = use_snapshot(follower, &info, table, diff);
-    if (status != NETIPC_OK && status != follower->readable)
-        notice_status(status, "the snapshot cannot be read, the %zu cgroups at hand stay, trying on", table->count);
+    if (info->subscriber_state != NETIPC_STATE_READY || was_told(follower, status, info))
+        return;
     follower->readable = status;
+    follower->told_generation = info->region_generation;
+    memcpy(follower->told_incarnation, info->region_incarnation, sizeof follower->told_incarnation);
+    if (status == NETIPC_CORRUPT || status == NETIPC_INCOMPATIBLE)
+        notice_status(status, "generation %" PRIu64 " is no list of cgroups, the %u at hand stay",
+                      info->region_generation, info->count);
+    else if (status != NETIPC_OK)
+        notice_status(status, "the snapshot cannot be read, the %u cgroups at hand stay, trying on", info->count);
 }
 
-static const char *state_word(const struct table *table, const netipc_subscriber_info *info)
-{
-    if (info->state != NETIPC_STATE_READY)
-        return netipc_subscriber_state_name((netipc_subscriber_state)info->state);
-    if (table->generation && memcmp(table->incarnation, info->incarnation, sizeof table->incarnation) == 0)
-        return netipc_subscriber_state_name(NETIPC_STATE_READY);
-    /* Attached, but what is at hand is not this publisher's: it has published nothing, or nothing we can use. */
-    return netipc_subscriber_state_name(info->generation ? NETIPC_STATE_BROKEN : NETIPC_STATE_CONNECTING);
-}
+/* --- the state --- */
 
-const char *follower_step(struct follower *follower, struct table *table, struct table_diff *diff)
+/* Of a server that has no region, and could not be asked. */
+static netipc_subscriber_state state_of_status(netipc_status status)
 {
-    *diff = (struct table_diff){0};
-    netipc_status status = netipc_subscriber_refresh(follower->subscriber, NULL);
-    tell_attachment(follower, status, table);
-    netipc_subscriber_info info = {.size = sizeof info};
-    status = netipc_subscriber_status(follower->subscriber, &info);
-    if (status != NETIPC_OK) {
-        notice_status(status, "the subscriber cannot be asked");
-        return netipc_subscriber_state_name(NETIPC_STATE_BROKEN);
+    switch (status) {
+    case NETIPC_NOT_FOUND:
+        return NETIPC_STATE_NOT_FOUND;
+    case NETIPC_AUTH_FAILED:
+        return NETIPC_STATE_AUTH_FAILED;
+    case NETIPC_INCOMPATIBLE:
+    case NETIPC_UNSUPPORTED:
+        return NETIPC_STATE_INCOMPATIBLE;
+    case NETIPC_GONE:
+    case NETIPC_CLOSED:
+    case NETIPC_DISCONNECTED:
+        return NETIPC_STATE_DISCONNECTED;
+    default:
+        return NETIPC_STATE_BROKEN;
     }
-    if (info.generation && !is_seen(follower, info.incarnation, info.generation))
-        take_snapshot(follower, table, diff);
-    return state_word(table, &info);
+}
+
+static netipc_subscriber_state state_of(netipc_status status, const netipc_cache_info *info)
+{
+    if (info->subscriber_state == NETIPC_STATE_READY) {
+        if (info->source == NETIPC_CACHE_REGION &&
+            memcmp(info->incarnation, info->region_incarnation, sizeof info->incarnation) == 0)
+            return NETIPC_STATE_READY;
+        /* Attached, but what is at hand is not this publisher's: it has published nothing, or nothing we can use. */
+        return info->region_generation ? NETIPC_STATE_BROKEN : NETIPC_STATE_CONNECTING;
+    }
+    if (status == NETIPC_OK)
+        return NETIPC_STATE_READY; /* by request */
+    return info->subscriber_state == NETIPC_STATE_INCOMPATIBLE ? state_of_status(status)
+                                                               : (netipc_subscriber_state)info->subscriber_state;
+}
+
+/* --- a step --- */
+
+static void count_changes(struct follower *follower, uint32_t count_before, struct standing *standing)
+{
+    const netipc_cache_change *changes;
+    size_t count;
+    netipc_status status = netipc_cache_changes(follower->cache, &changes, &count);
+    if (status == NETIPC_OK) {
+        if (!diff_count(changes, count, &standing->diff))
+            notice("no memory to count what has changed");
+    } else {
+        notice_status(status, "what has changed is not known, all cgroups are told as new");
+        standing->diff = (struct diff){.added = standing->cache.count, .removed = count_before};
+    }
+    if (follower->options->verbose)
+        notice("generation %" PRIu64 ": %" PRIu64 " bytes, %u cgroups, %zu added, %zu changed, %zu removed",
+               standing->cache.generation, standing->cache.payload_bytes, standing->cache.count, standing->diff.added,
+               standing->diff.changed, standing->diff.removed);
+}
+
+static void rebuild_lists(struct follower *follower, struct lists *lists)
+{
+    const netipc_cache_snapshot *snapshot;
+    if (netipc_cache_enter(follower->cache, &snapshot) != NETIPC_OK)
+        return;
+    bool rebuilt = lists_rebuild(lists, snapshot);
+    netipc_cache_leave(snapshot);
+    if (!rebuilt && !follower->lists_due)
+        notice("no memory for the names of the lists, those of before are read, trying on");
+    follower->lists_due = !rebuilt;
+}
+
+void follower_step(struct follower *follower, struct lists *lists, struct standing *standing)
+{
+    *standing = (struct standing){.cache = {.size = sizeof standing->cache}};
+    netipc_cache_info before = {.size = sizeof before};
+    (void)netipc_cache_status(follower->cache, &before);
+    int changed;
+    netipc_status status = netipc_cache_refresh(follower->cache, &changed);
+    (void)netipc_cache_status(follower->cache, &standing->cache);
+    tell_attachment(follower, status, &standing->cache);
+    tell_snapshot(follower, status, &standing->cache);
+    standing->state = netipc_subscriber_state_name(state_of(status, &standing->cache));
+    if (changed)
+        count_changes(follower, before.count, standing);
+    if (changed || follower->lists_due)
+        rebuild_lists(follower, lists);
 }

@@ -2,31 +2,40 @@
 #ifndef EBPF_PLUGIN_FOLLOW_H
 #define EBPF_PLUGIN_FOLLOW_H
 
+#include "tools/ebpf_plugin/diff.h"
+#include "tools/ebpf_plugin/lists.h"
 #include "tools/ebpf_plugin/options.h"
-#include "tools/ebpf_plugin/table.h"
 
-#include <netipc/subscriber.h>
+#include <netipc/cache.h>
 
-/* Keeps a table equal to what the publisher of a service published last. */
+/* Follows a service with a cache of its cgroups, and keeps the lists of their processes those of the cache. */
 struct follower {
-    netipc_subscriber *subscriber;
+    netipc_cache *cache;
     const struct options *options;
-    struct snapshot spare;  /* what the next snapshot is copied to */
-    netipc_status attached; /* the last refresh's result, so that each is told once */
-    netipc_status readable; /* the last read's, likewise */
-    uint64_t seen_incarnation[2];
-    uint64_t seen_generation; /* dealt with: in the table, or not fit for it */
+    bool lists_due;           /* for want of memory: the lists are not those of the cache */
+    netipc_status attached;   /* what was told of the attachment, so that each change is told once */
+    bool by_request;          /* likewise */
+    netipc_status readable;   /* what was told of the snapshot, likewise */
+    uint64_t told_generation; /* … and of which */
+    uint64_t told_incarnation[2];
 };
 
-/* NETIPC_OK; else as netipc_subscriber_open. options is kept. */
+/* How it stands after a step. */
+struct standing {
+    const char *state;
+    netipc_cache_info cache;
+    struct diff diff; /* all zero when the cache has not changed */
+};
+
+/* NETIPC_OK; else as netipc_cache_open. options is kept. */
 netipc_status follower_open(struct follower *follower, const struct options *options);
 void follower_close(struct follower *follower);
 
 /*
- * Connects if need be and rebuilds *table when there is a new snapshot; *diff is all zero when not. What goes wrong is
- * told on stderr, once, and leaves the table as it is. Returns the word for the line's state. Blocks for a second at
- * most, and only when the publisher does not answer.
+ * Connects if need be and brings the cache up to date, and *lists with it. What goes wrong is told on stderr, once, and
+ * leaves both as they are. Blocks only when the publisher does not answer, for a second at most; for three when it is
+ * to be asked by request.
  */
-const char *follower_step(struct follower *follower, struct table *table, struct table_diff *diff);
+void follower_step(struct follower *follower, struct lists *lists, struct standing *standing);
 
 #endif

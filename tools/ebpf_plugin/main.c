@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/ebpf_plugin/census.h"
 #include "tools/ebpf_plugin/follow.h"
+#include "tools/ebpf_plugin/listing.h"
+#include "tools/ebpf_plugin/lists.h"
 #include "tools/ebpf_plugin/notice.h"
 #include "tools/ebpf_plugin/options.h"
 #include "tools/ebpf_plugin/pace.h"
 #include "tools/ebpf_plugin/procs.h"
 #include "tools/ebpf_plugin/report.h"
-#include "tools/ebpf_plugin/table.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,8 +18,9 @@ struct plugin {
     struct pace pace;
     struct follower follower;
     struct procs_reader reader;
-    struct table table;
+    struct lists lists;
     struct census census;
+    struct listing listing;
     struct line_buffer line;
     uint64_t procs_due_ns;
 };
@@ -30,33 +32,45 @@ static bool read_processes(struct plugin *plugin)
     bool all = now >= plugin->procs_due_ns;
     if (all)
         plugin->procs_due_ns = now + plugin->options.procs_interval_ns;
-    for (size_t i = 0; i < plugin->table.count; i++) {
-        struct cgroup *cgroup = &plugin->table.cgroups[i];
-        if (!cgroup->enabled || (!all && cgroup->procs.read))
+    for (size_t i = 0; i < plugin->lists.count; i++) {
+        struct list *list = &plugin->lists.at[i];
+        if (!all && list->procs.read)
             continue;
         if (pace_stopped(&plugin->pace))
             return false;
-        enum procs_result result = procs_refresh(&plugin->reader, &cgroup->procs, cgroup->path);
+        enum procs_result result = procs_refresh(&plugin->reader, &list->procs, list->path);
         if (result == PROCS_KEPT && plugin->options.verbose)
-            notice("%s cannot be read, its %zu processes stay for one more reading", cgroup->path, cgroup->procs.count);
+            notice("%s cannot be read, its %zu processes stay for one more reading", list->path, list->procs.count);
     }
-    if (!census_take(&plugin->census, &plugin->table))
+    if (!census_take(&plugin->census, &plugin->lists))
         notice("no memory to count processes; the last count stays");
     return true;
+}
+
+static bool make_json(struct plugin *plugin, const struct report *report)
+{
+    const netipc_cache_snapshot *snapshot;
+    netipc_status status = netipc_cache_enter(plugin->follower.cache, &snapshot);
+    if (status != NETIPC_OK && status != NETIPC_EMPTY)
+        return false;
+    bool made = listing_take(&plugin->listing, snapshot, &plugin->lists) &&
+                report_json(report, &plugin->listing, &plugin->line);
+    netipc_cache_leave(snapshot);
+    return made;
 }
 
 /* One refresh and its line. False ends the program, with the status in *result. */
 static bool print_line(struct plugin *plugin, int *result)
 {
-    struct table_diff diff;
-    struct report report = {.table = &plugin->table, .diff = &diff, .census = &plugin->census};
-    report.state = follower_step(&plugin->follower, &plugin->table, &diff);
+    struct standing standing;
+    const struct report report = {.standing = &standing, .census = &plugin->census};
+    follower_step(&plugin->follower, &plugin->lists, &standing);
     *result = 0;
     if (!read_processes(plugin))
         return false;
-    if (!(plugin->options.json ? report_json : report_text)(&report, &plugin->line)) {
-        notice("no memory for a line of %zu cgroups; give the program more, or have less published",
-               plugin->table.count);
+    if (!(plugin->options.json ? make_json(plugin, &report) : report_text(&report, &plugin->line))) {
+        notice("no memory for a line of %u cgroups; give the program more, or have less published",
+               standing.cache.count);
         *result = NETIPC_NO_MEMORY;
         return false;
     }
@@ -96,8 +110,9 @@ static int open_and_run(struct plugin *plugin)
         follower_close(&plugin->follower);
     }
     procs_reader_close(&plugin->reader);
-    table_free(&plugin->table);
+    lists_free(&plugin->lists);
     census_free(&plugin->census);
+    listing_free(&plugin->listing);
     line_buffer_free(&plugin->line);
     return result;
 }

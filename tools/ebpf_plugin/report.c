@@ -12,9 +12,14 @@
 
 enum { INCARNATION_TEXT = 33 };
 
-static void write_incarnation(const struct table *table, char text[INCARNATION_TEXT])
+static void write_incarnation(const netipc_cache_info *cache, char text[INCARNATION_TEXT])
 {
-    snprintf(text, INCARNATION_TEXT, "%016" PRIx64 "%016" PRIx64, table->incarnation[0], table->incarnation[1]);
+    snprintf(text, INCARNATION_TEXT, "%016" PRIx64 "%016" PRIx64, cache->incarnation[0], cache->incarnation[1]);
+}
+
+static const char *source_word(const netipc_cache_info *cache)
+{
+    return cache->source == NETIPC_CACHE_REGION ? "region" : cache->source == NETIPC_CACHE_REQUEST ? "request" : "none";
 }
 
 /* The old content goes. */
@@ -30,17 +35,19 @@ static bool reserve(struct line_buffer *line, size_t capacity)
 
 bool report_text(const struct report *report, struct line_buffer *line)
 {
-    enum { ENOUGH = 512 }; /* the state's word and nine numbers */
+    enum { ENOUGH = 512 }; /* two words and nine numbers */
     if (!reserve(line, ENOUGH))
         return false;
+    const struct standing *standing = report->standing;
     char incarnation[INCARNATION_TEXT];
-    write_incarnation(report->table, incarnation);
-    line->length = (size_t)snprintf(line->text, ENOUGH,
-                                    "state=%s incarnation=%s generation=%" PRIu64
-                                    " items=%zu pids=%zu added=%zu changed=%zu removed=%zu started=%zu ended=%zu\n",
-                                    report->state, incarnation, report->table->generation, report->table->count,
-                                    report->census->now.count, report->diff->added, report->diff->changed,
-                                    report->diff->removed, report->census->started, report->census->ended);
+    write_incarnation(&standing->cache, incarnation);
+    line->length =
+        (size_t)snprintf(line->text, ENOUGH,
+                         "state=%s source=%s incarnation=%s generation=%" PRIu64
+                         " items=%u pids=%zu added=%zu changed=%zu removed=%zu started=%zu ended=%zu\n",
+                         standing->state, source_word(&standing->cache), incarnation, standing->cache.generation,
+                         standing->cache.count, report->census->now.count, standing->diff.added, standing->diff.changed,
+                         standing->diff.removed, report->census->started, report->census->ended);
     return true;
 }
 
@@ -77,7 +84,7 @@ static struct json_object *new_text(const char *bytes, size_t length)
 static struct json_object *new_pids(const struct procs *procs)
 {
     struct json_object *array = json_object_new_array();
-    for (size_t i = 0; array && i < procs->count; i++) {
+    for (size_t i = 0; array && procs && i < procs->count; i++) {
         if (!append(array, json_object_new_int64(procs->list[i].pid))) {
             json_object_put(array);
             return NULL;
@@ -88,23 +95,24 @@ static struct json_object *new_pids(const struct procs *procs)
 
 static struct json_object *new_cgroup(const struct cgroup *cgroup)
 {
+    const netipc_cgroup_view *view = &cgroup->view;
     struct json_object *object = json_object_new_object();
-    if (object && put(object, "hash", json_object_new_int64(cgroup->hash)) &&
-        put(object, "name", new_text(cgroup->name, cgroup->name_length)) &&
-        put(object, "path", new_text(cgroup->path, cgroup->path_length)) &&
-        put(object, "options", json_object_new_int64(cgroup->options)) &&
-        put(object, "enabled", json_object_new_boolean(cgroup->enabled)) &&
-        put(object, "pids", new_pids(&cgroup->procs)))
+    if (object && put(object, "hash", json_object_new_int64(view->hash)) &&
+        put(object, "name", new_text(view->name, view->name_length)) &&
+        put(object, "path", new_text(view->path, view->path_length)) &&
+        put(object, "options", json_object_new_int64(view->options)) &&
+        put(object, "enabled", json_object_new_boolean(view->enabled != 0)) &&
+        put(object, "pids", new_pids(cgroup->procs)))
         return object;
     json_object_put(object);
     return NULL;
 }
 
-static struct json_object *new_cgroups(const struct table *table)
+static struct json_object *new_cgroups(const struct listing *listing)
 {
     struct json_object *array = json_object_new_array();
-    for (size_t i = 0; array && i < table->count; i++) {
-        if (!append(array, new_cgroup(&table->cgroups[i]))) {
+    for (size_t i = 0; array && i < listing->count; i++) {
+        if (!append(array, new_cgroup(&listing->cgroups[i]))) {
             json_object_put(array);
             return NULL;
         }
@@ -112,30 +120,32 @@ static struct json_object *new_cgroups(const struct table *table)
     return array;
 }
 
-static struct json_object *new_report(const struct report *report)
+static struct json_object *new_report(const struct report *report, const struct listing *listing)
 {
+    const struct standing *standing = report->standing;
     char incarnation[INCARNATION_TEXT];
-    write_incarnation(report->table, incarnation);
+    write_incarnation(&standing->cache, incarnation);
     struct json_object *object = json_object_new_object();
-    if (object && put(object, "state", json_object_new_string(report->state)) &&
+    if (object && put(object, "state", json_object_new_string(standing->state)) &&
+        put(object, "source", json_object_new_string(source_word(&standing->cache))) &&
         put(object, "incarnation", json_object_new_string(incarnation)) &&
-        put(object, "generation", json_object_new_uint64(report->table->generation)) &&
-        put(object, "items", json_object_new_uint64(report->table->count)) &&
+        put(object, "generation", json_object_new_uint64(standing->cache.generation)) &&
+        put(object, "items", json_object_new_uint64(standing->cache.count)) &&
         put(object, "pids", json_object_new_uint64(report->census->now.count)) &&
-        put(object, "added", json_object_new_uint64(report->diff->added)) &&
-        put(object, "changed", json_object_new_uint64(report->diff->changed)) &&
-        put(object, "removed", json_object_new_uint64(report->diff->removed)) &&
+        put(object, "added", json_object_new_uint64(standing->diff.added)) &&
+        put(object, "changed", json_object_new_uint64(standing->diff.changed)) &&
+        put(object, "removed", json_object_new_uint64(standing->diff.removed)) &&
         put(object, "started", json_object_new_uint64(report->census->started)) &&
         put(object, "ended", json_object_new_uint64(report->census->ended)) &&
-        put(object, "cgroups", new_cgroups(report->table)))
+        put(object, "cgroups", new_cgroups(listing)))
         return object;
     json_object_put(object);
     return NULL;
 }
 
-bool report_json(const struct report *report, struct line_buffer *line)
+bool report_json(const struct report *report, const struct listing *listing, struct line_buffer *line)
 {
-    struct json_object *object = new_report(report);
+    struct json_object *object = new_report(report, listing);
     if (!object)
         return false;
     size_t length;

@@ -2,6 +2,7 @@
 /* ebpf.plugin as a program, against a publisher that is another program. */
 #include "tests/tools/ebpf_plugin/stage.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -29,12 +30,18 @@ static void expect_answer(struct stage *stage, const char *expected)
     free(line);
 }
 
-static void start_publisher(struct stage *stage)
+/* One of the kinds that snapshot_publisher.c tells. */
+static void start_kind(struct stage *stage, const char *kind)
 {
-    const char *arguments[] = {SNAPSHOT_PUBLISHER, stage->run_dir, "cgroups", "7", NULL};
+    const char *arguments[] = {SNAPSHOT_PUBLISHER, stage->run_dir, "cgroups", "7", kind, NULL};
     program_end(&stage->publisher);
     program_start(&stage->publisher, stage->errors, arguments);
     expect_answer(stage, "open");
+}
+
+static void start_publisher(struct stage *stage)
+{
+    start_kind(stage, "region");
 }
 
 static void tell(struct stage *stage, const char *order, const char *answer)
@@ -131,6 +138,18 @@ static struct json_object *report_of_loss(struct stage *stage)
     }
 }
 
+static void check_source(struct json_object *report, const char *source)
+{
+    assert_string_equal(json_object_get_string(get(report, "source")), source);
+}
+
+static void check_diff(struct json_object *report, int64_t added, int64_t changed, int64_t removed)
+{
+    assert_int_equal(number(report, "added"), added);
+    assert_int_equal(number(report, "changed"), changed);
+    assert_int_equal(number(report, "removed"), removed);
+}
+
 static void check_two(struct json_object *report)
 {
     assert_int_equal(number(report, "items"), 2);
@@ -157,6 +176,7 @@ static void a_plugin_started_first_waits_for_its_publisher(void **state)
         assert_string_equal(json_object_get_string(get(report, "incarnation")), "00000000000000000000000000000000");
         assert_int_equal(number(report, "generation"), 0);
         assert_int_equal(number(report, "items"), 0);
+        check_source(report, "none");
         json_object_put(report);
     }
     assert_int_equal(count_errors(stage, "NETIPC_NOT_FOUND"), 1);
@@ -164,6 +184,7 @@ static void a_plugin_started_first_waits_for_its_publisher(void **state)
     publish_two(stage);
     struct json_object *report = report_of(stage, "READY", 1);
     check_two(report);
+    check_source(report, "region");
     assert_int_equal(number(report, "added"), 2);
     assert_int_equal(number(report, "started"), 1);
     json_object_put(report);
@@ -305,6 +326,201 @@ static void bytes_that_are_no_list_keep_the_table_and_are_told_once(void **state
     json_object_put(report);
 }
 
+static void a_restarted_publisher_is_compared_by_content(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    program_signal(&stage->publisher, SIGKILL);
+    assert_int_equal(program_wait(&stage->publisher), -1);
+    json_object_put(report_of_loss(stage));
+
+    start_publisher(stage);
+    publish_two(stage);
+    struct json_object *report = report_of(stage, "READY", 1);
+    check_two(report);
+    check_diff(report, 0, 0, 0);
+    assert_int_equal(number(report, "started") + number(report, "ended"), 0);
+    json_object_put(report);
+
+    tell(stage, "reset", "reset");
+    add_ours(stage, "ours", 0);
+    tell(stage, "add\tother\t/moved/cgroup.procs\t0", "added");
+    tell(stage, "publish", "generation 2");
+    report = report_of(stage, "READY", 2);
+    check_diff(report, 0, 2, 0);
+    assert_int_equal(number(report, "ended"), 1);
+    json_object_put(report);
+}
+
+/* The first one takes its place among equals, the others stay what they were. */
+static void several_of_one_name_are_followed_by_their_paths(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    tell(stage, "add\tsame\t/1\t1", "added");
+    add_ours(stage, "same", 1);
+    tell(stage, "add\tsame\t/3\t0", "added");
+    tell(stage, "publish", "generation 1");
+    start_plugin(stage);
+    struct json_object *report = report_of(stage, "READY", 1);
+    check_diff(report, 3, 0, 0);
+    assert_int_equal(number(report, "pids"), 1);
+    json_object_put(report);
+    tell(stage, "reset", "reset");
+    tell(stage, "add\tsame\t/3\t0", "added");
+    add_ours(stage, "same", 1);
+    tell(stage, "publish", "generation 2");
+    report = report_of(stage, "READY", 2);
+    check_diff(report, 0, 0, 1);
+    assert_int_equal(number(report, "started") + number(report, "ended"), 0);
+    json_object_put(report);
+}
+
+static void a_server_without_a_region_is_asked_by_request(void **state)
+{
+    struct stage *stage = *state;
+    start_kind(stage, "server");
+    start_plugin(stage);
+    struct json_object *report = next_report(stage); /* which has no answer yet */
+    assert_false(has_state(report, "READY"));
+    check_source(report, "none");
+    json_object_put(report);
+    publish_two(stage);
+    report = report_of(stage, "READY", 1);
+    check_two(report);
+    check_source(report, "request");
+    check_diff(report, 2, 0, 0);
+    assert_string_equal(json_object_get_string(get(report, "incarnation")), "00000000000000000000000000000000");
+    json_object_put(report);
+    for (int i = 0; i < 3; i++) {
+        report = next_report(stage);
+        assert_true(has_state(report, "READY"));
+        check_two(report);
+        check_diff(report, 0, 0, 0);
+        json_object_put(report);
+    }
+    tell(stage, "reset", "reset");
+    add_ours(stage, "ours", 1);
+    tell(stage, "add\tother\t/moved/cgroup.procs\t0", "added");
+    tell(stage, "add\tnew\t/new/cgroup.procs\t0", "added");
+    tell(stage, "publish", "generation 2");
+    report = report_of(stage, "READY", 2);
+    check_diff(report, 1, 1, 0);
+    assert_int_equal(number(report, "ended"), 0);
+    json_object_put(report);
+    assert_int_equal(count_errors(stage, "is asked by request"), 1);
+}
+
+static void a_killed_server_leaves_the_last_table_and_a_publisher_takes_over(void **state)
+{
+    struct stage *stage = *state;
+    start_kind(stage, "server");
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    static const char *const kinds[] = {"server", "requests", "server"};
+    static const char *const sources[] = {"request", "region", "request"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        program_signal(&stage->publisher, SIGKILL);
+        assert_int_equal(program_wait(&stage->publisher), -1);
+        struct json_object *report = report_of_loss(stage);
+        check_two(report);
+        check_diff(report, 0, 0, 0);
+        json_object_put(report);
+        start_kind(stage, kinds[i]);
+        publish_two(stage);
+        report = report_of(stage, "READY", 1); /* of equal content */
+        check_two(report);
+        check_source(report, sources[i]);
+        check_diff(report, 0, 0, 0);
+        json_object_put(report);
+    }
+}
+
+static void an_answer_that_is_no_list_keeps_the_table(void **state)
+{
+    struct stage *stage = *state;
+    start_kind(stage, "server");
+    publish_two(stage);
+    start_plugin(stage);
+    json_object_put(report_of(stage, "READY", 1));
+    tell(stage, "raw\tno list of cgroups at all", "generation 1");
+    struct json_object *report = report_of(stage, "BROKEN", 1);
+    check_two(report);
+    json_object_put(report);
+    json_object_put(report_of(stage, "BROKEN", 1));
+    assert_int_equal(count_errors(stage, "NETIPC_CORRUPT"), 1);
+    tell(stage, "publish", "generation 2");
+    report = report_of(stage, "READY", 2);
+    check_diff(report, 0, 0, 0);
+    json_object_put(report);
+}
+
+static void snapshots_of_another_schema_are_no_list(void **state)
+{
+    struct stage *stage = *state;
+    start_kind(stage, "unlabelled");
+    publish_two(stage);
+    start_plugin(stage);
+    for (int i = 0; i < 3; i++) {
+        struct json_object *report = next_report(stage);
+        assert_true(has_state(report, "BROKEN"));
+        assert_int_equal(number(report, "items"), 0);
+        json_object_put(report);
+    }
+    assert_int_equal(count_errors(stage, "generation 1 is no list of cgroups"), 1);
+    assert_int_equal(count_errors(stage, "NETIPC_INCOMPATIBLE"), 1);
+}
+
+/* How often the threads of a process have gone to sleep. */
+static long count_sleeps(pid_t pid)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    long total = 0;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char name[sizeof path + sizeof entry->d_name + 16];
+        snprintf(name, sizeof name, "%s/%s/status", path, entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(name, "r");
+        while (file && fgets(line, sizeof line, file))
+            total += strncmp(line, "voluntary_ctxt_switches:", 24) == 0 ? strtol(line + 24, NULL, 10) : 0;
+        if (file)
+            fclose(file);
+    }
+    closedir(directory);
+    return total;
+}
+
+static void nothing_wakes_it_between_two_lines(void **state)
+{
+    struct stage *stage = *state;
+    start_publisher(stage);
+    publish_two(stage);
+    const char *arguments[] = {PLUGIN(stage), "--interval", "86400", NULL};
+    program_start(&stage->plugin, stage->errors, arguments);
+    free(program_line(&stage->plugin));
+    long before, now = count_sleeps(stage->plugin.pid);
+    long deadline = deadline_after(30);
+    do { /* until it has gone to sleep */
+        assert_true(milliseconds_left(deadline) > 0);
+        before = now;
+        usleep(200000);
+        now = count_sleeps(stage->plugin.pid);
+    } while (now != before);
+    for (int i = 2; i < 12; i++) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "generation %d", i);
+        tell(stage, "publish", expected);
+        usleep(20000);
+    }
+    assert_int_equal(count_sleeps(stage->plugin.pid), before);
+}
+
 static void names_of_any_bytes_come_out_as_json(void **state)
 {
     struct stage *stage = *state;
@@ -346,7 +562,7 @@ static void a_cgroup_that_vanishes_keeps_its_processes_for_one_line(void **state
     } while (!started);
 }
 
-static void between_readings_only_new_cgroups_are_read(void **state)
+static void between_readings_only_new_lists_are_read(void **state)
 {
     struct stage *stage = *state;
     start_publisher(stage);
@@ -360,7 +576,9 @@ static void between_readings_only_new_cgroups_are_read(void **state)
         check_two(report);
         json_object_put(report);
     }
-    add_ours(stage, "new", 1);
+    char order[160]; /* the same file by another name */
+    snprintf(order, sizeof order, "add\tnew\t%s/./cgroup.procs\t1", stage->directory);
+    tell(stage, order, "added");
     tell(stage, "publish", "generation 2");
     struct json_object *report = report_of(stage, "READY", 2);
     assert_int_equal(number(report, "pids"), 2); /* the old one's as they were, and the new one's */
@@ -390,8 +608,9 @@ static void count_ends_it_after_so_many_lines(void **state)
     program_start(&stage->plugin, stage->errors, arguments);
     for (int i = 0; i < 3; i++) {
         char *line = program_line(&stage->plugin);
-        assert_string_equal(line, "state=NOT_FOUND incarnation=00000000000000000000000000000000 generation=0 items=0 "
-                                  "pids=0 added=0 changed=0 removed=0 started=0 ended=0");
+        assert_string_equal(line,
+                            "state=NOT_FOUND source=none incarnation=00000000000000000000000000000000 generation=0 "
+                            "items=0 pids=0 added=0 changed=0 removed=0 started=0 ended=0");
         free(line);
     }
     char byte;
@@ -542,9 +761,16 @@ int main(void)
         STAGED(a_killed_publisher_leaves_the_last_table),
         STAGED(a_publisher_that_closes_leaves_the_last_table),
         STAGED(bytes_that_are_no_list_keep_the_table_and_are_told_once),
+        STAGED(a_restarted_publisher_is_compared_by_content),
+        STAGED(several_of_one_name_are_followed_by_their_paths),
+        STAGED(a_server_without_a_region_is_asked_by_request),
+        STAGED(a_killed_server_leaves_the_last_table_and_a_publisher_takes_over),
+        STAGED(an_answer_that_is_no_list_keeps_the_table),
+        STAGED(snapshots_of_another_schema_are_no_list),
+        STAGED(nothing_wakes_it_between_two_lines),
         STAGED(names_of_any_bytes_come_out_as_json),
         STAGED(a_cgroup_that_vanishes_keeps_its_processes_for_one_line),
-        STAGED(between_readings_only_new_cgroups_are_read),
+        STAGED(between_readings_only_new_lists_are_read),
         STAGED(a_root_stands_in_front_of_paths_and_proc),
         STAGED(count_ends_it_after_so_many_lines),
         STAGED(it_starts_as_the_agent_starts_its_plugins),

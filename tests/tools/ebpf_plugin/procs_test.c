@@ -292,30 +292,30 @@ static void a_pid_used_again_is_another_process(void **state)
 
     struct procs_reader reader;
     assert_true(procs_reader_open(&reader, place->directory));
-    struct cgroup cgroups[2] = {{.enabled = true}, {.enabled = true}}; /* both list it, as v1 controllers can */
-    struct table table = {.cgroups = cgroups, .count = 2};
+    struct list both[2] = {{.path = "/a"}, {.path = "/b"}}; /* both list it, as v1 controllers can */
+    struct lists lists = {.at = both, .count = 2};
     struct census census = {0};
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(procs_refresh(&reader, &cgroups[i].procs, "/cgroup.procs"), PROCS_READ);
-    assert_true(census_take(&census, &table));
+        assert_int_equal(procs_refresh(&reader, &both[i].procs, "/cgroup.procs"), PROCS_READ);
+    assert_true(census_take(&census, &lists));
     assert_int_equal(census.now.count, 1);
     assert_int_equal(census.started, 1);
     assert_int_equal(census.ended, 0);
 
-    assert_true(census_take(&census, &table));
+    assert_true(census_take(&census, &lists));
     assert_int_equal(census.started + census.ended, 0);
 
     write_stat(place, 77, 2000);
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(procs_refresh(&reader, &cgroups[i].procs, "/cgroup.procs"), PROCS_READ);
-    assert_true(census_take(&census, &table));
+        assert_int_equal(procs_refresh(&reader, &both[i].procs, "/cgroup.procs"), PROCS_READ);
+    assert_true(census_take(&census, &lists));
     assert_int_equal(census.now.count, 1);
     assert_int_equal(census.started, 1);
     assert_int_equal(census.ended, 1);
 
     census_free(&census);
-    procs_free(&cgroups[0].procs);
-    procs_free(&cgroups[1].procs);
+    procs_free(&both[0].procs);
+    procs_free(&both[1].procs);
     procs_reader_close(&reader);
 }
 

@@ -16,14 +16,18 @@ static struct process processes[] = {{11, 5}, {12, 6}};
 static void a_text_line_names_every_number(void **state)
 {
     (void)state;
-    struct table table = {.count = 3, .incarnation = {UINT64_C(0x0123456789abcdef), 7}, .generation = 42};
-    struct table_diff diff = {.added = 4, .changed = 6, .removed = 5};
+    struct standing standing = {.state = "READY",
+                                .cache = {.source = NETIPC_CACHE_REGION,
+                                          .count = 3,
+                                          .incarnation = {UINT64_C(0x0123456789abcdef), 7},
+                                          .generation = 42},
+                                .diff = {.added = 4, .changed = 6, .removed = 5}};
     struct census census = {.now = {.list = processes, .count = 2}, .started = 8, .ended = 9};
-    struct report report = {.state = "READY", .table = &table, .diff = &diff, .census = &census};
+    struct report report = {.standing = &standing, .census = &census};
     struct line_buffer line = {0};
     assert_true(report_text(&report, &line));
-    const char *expected = "state=READY incarnation=0123456789abcdef0000000000000007 generation=42 items=3 pids=2 "
-                           "added=4 changed=6 removed=5 started=8 ended=9\n";
+    const char *expected = "state=READY source=region incarnation=0123456789abcdef0000000000000007 generation=42 "
+                           "items=3 pids=2 added=4 changed=6 removed=5 started=8 ended=9\n";
     assert_int_equal(line.length, strlen(expected));
     assert_memory_equal(line.text, expected, line.length);
     line_buffer_free(&line);
@@ -59,25 +63,25 @@ static struct json_object *parse(const struct line_buffer *line)
 static void names_and_paths_of_any_bytes_make_valid_json(void **state)
 {
     (void)state;
-    struct cgroup cgroups[] = {{.name = "a\"b\\c\n\t\x01\x7f",
-                                .name_length = 9,
-                                .path = "/\xFF/\xC3\xA9",
-                                .path_length = 5,
-                                .hash = UINT32_MAX},
-                               {.name = "\xED\xA0\x80",
-                                .name_length = 3,
-                                .path = "",
-                                .options = 5,
-                                .enabled = true,
-                                .procs = {.list = processes, .count = 2}}};
-    struct table table = {.cgroups = cgroups, .count = 2, .generation = UINT64_C(1) << 49};
-    struct table_diff diff = {.added = 1};
+    struct procs procs = {.list = processes, .count = 2};
+    struct cgroup cgroups[] = {
+        {.view = {.name = "a\"b\\c\n\t\x01\x7f",
+                  .name_length = 9,
+                  .path = "/\xFF/\xC3\xA9",
+                  .path_length = 5,
+                  .hash = UINT32_MAX}},
+        {.view = {.name = "\xED\xA0\x80", .name_length = 3, .path = "", .options = 5, .enabled = 1}, .procs = &procs}};
+    struct listing listing = {.cgroups = cgroups, .count = 2};
+    struct standing standing = {.state = "NOT_FOUND",
+                                .cache = {.source = NETIPC_CACHE_REQUEST, .count = 2, .generation = UINT64_C(1) << 49},
+                                .diff = {.added = 1}};
     struct census census = {.now = {.list = processes, .count = 2}};
-    struct report report = {.state = "NOT_FOUND", .table = &table, .diff = &diff, .census = &census};
+    struct report report = {.standing = &standing, .census = &census};
     struct line_buffer line = {0};
-    assert_true(report_json(&report, &line));
+    assert_true(report_json(&report, &listing, &line));
     struct json_object *object = parse(&line);
     check_text(object, "state", "NOT_FOUND");
+    check_text(object, "source", "request");
     check_text(object, "incarnation", "00000000000000000000000000000000");
     assert_true(json_object_get_uint64(get(object, "generation")) == UINT64_C(1) << 49);
     assert_int_equal(json_object_get_int64(get(object, "items")), 2);
