@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ebpf.plugin as a program, against a publisher that is another program. */
+#include "tests/publish/scale.h"
 #include "tests/tools/ebpf_plugin/stage.h"
 
 #include <dirent.h>
@@ -499,6 +500,8 @@ static long count_sleeps(pid_t pid)
 static void nothing_wakes_it_between_two_lines(void **state)
 {
     struct stage *stage = *state;
+    if (SANITIZER_HAS_A_THREAD)
+        skip();
     start_publisher(stage);
     publish_two(stage);
     const char *arguments[] = {PLUGIN(stage), "--interval", "86400", NULL};
