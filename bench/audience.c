@@ -25,12 +25,20 @@ netipc_publisher *audience_open_publisher(const struct station *station, const s
     netipc_publisher_config_init(&config);
     config.run_dir = audience->run_dir;
     config.service = service;
-    if (config.capacity < audience->size)
-        config.capacity = audience->size;
+    config.schema = audience->schema;
+    uint64_t needed = (audience->size + 7) / 8 * 8 + audience->index_size;
+    if (config.capacity < needed)
+        config.capacity = needed;
     netipc_status status = netipc_publisher_open(&config, &publisher);
     if (status != NETIPC_OK)
         station_fail_status(station, status, "cannot open a publisher");
     return publisher;
+}
+
+void audience_address(const struct audience *audience, netipc_subscriber_config *config)
+{
+    config->run_dir = audience->run_dir;
+    config->service = service;
 }
 
 netipc_subscriber *audience_attach(const struct station *station, const struct audience *audience,
@@ -38,8 +46,7 @@ netipc_subscriber *audience_attach(const struct station *station, const struct a
 {
     netipc_subscriber_config config = *wanted;
     netipc_subscriber *subscriber;
-    config.run_dir = audience->run_dir;
-    config.service = service;
+    audience_address(audience, &config);
     netipc_status status = netipc_subscriber_open(&config, &subscriber);
     if (status == NETIPC_OK)
         status = netipc_subscriber_refresh(subscriber, NULL);

@@ -18,15 +18,20 @@
 /* What the workers of one service share (crew_shared()). */
 struct audience {
     const char *run_dir;
-    size_t size;                /* of each snapshot */
-    _Atomic uint64_t published; /* generations, when the publisher last met the others */
-    _Atomic uint32_t over;      /* nothing more will be asked of the idle subscribers */
+    size_t size;                 /* of each snapshot */
+    size_t index_size;           /* of the index behind it; 0: none */
+    const netipc_schema *schema; /* of the snapshots, which get an index then; NULL: any bytes */
+    _Atomic uint64_t published;  /* generations, when the publisher last met the others */
+    _Atomic uint32_t over;       /* nothing more will be asked of the idle subscribers */
 };
 
 /* These fail the worker when they cannot do what they say. */
 netipc_publisher *audience_open_publisher(const struct station *station, const struct audience *audience);
 netipc_subscriber *audience_attach(const struct station *station, const struct audience *audience,
                                    const netipc_subscriber_config *config);
+
+/* Where the publisher is, for who attaches otherwise. */
+void audience_address(const struct audience *audience, netipc_subscriber_config *config);
 
 /* The publisher: as many sessions have the region mapped. */
 void audience_expect_attached(const struct station *station, netipc_publisher *publisher, uint64_t sessions);

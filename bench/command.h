@@ -39,6 +39,8 @@ extern const struct command command_publish;
 extern const struct command command_read;
 extern const struct command command_latency;
 extern const struct command command_rpc;
+extern const struct command command_refresh; /* these two in builds with netipc_cache only */
+extern const struct command command_lookup;
 
 /* Does all of a sub-command; gives the program's exit status. */
 int experiment_run(const struct command *command, const struct options *options);

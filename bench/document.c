@@ -47,16 +47,27 @@ void document_series(struct json_object *object, const char *name, const struct 
     json_object_object_add(object, name, json);
 }
 
-void document_distribution(struct json_object *object, const char *name, const struct distribution *distribution)
+static struct json_object *quantiles(const struct distribution *distribution, double unit)
 {
     struct json_object *json = json_object_new_object();
-    document_number(json, "p50", distribution_quantile(distribution, 0.5));
-    document_number(json, "p95", distribution_quantile(distribution, 0.95));
-    document_number(json, "p99", distribution_quantile(distribution, 0.99));
-    document_number(json, "p999", distribution_quantile(distribution, 0.999));
-    document_count(json, "max", distribution->max);
+    document_number(json, "p50", distribution_quantile(distribution, 0.5) / unit);
+    document_number(json, "p95", distribution_quantile(distribution, 0.95) / unit);
+    document_number(json, "p99", distribution_quantile(distribution, 0.99) / unit);
+    document_number(json, "p999", distribution_quantile(distribution, 0.999) / unit);
+    document_number(json, "max", (double)distribution->max / unit);
     document_count(json, "n", distribution->n);
-    json_object_object_add(object, name, json);
+    return json;
+}
+
+void document_distribution(struct json_object *object, const char *name, const struct distribution *distribution)
+{
+    json_object_object_add(object, name, quantiles(distribution, 1));
+}
+
+void document_distribution_thousandths(struct json_object *object, const char *name,
+                                       const struct distribution *distribution)
+{
+    json_object_object_add(object, name, quantiles(distribution, 1000));
 }
 
 /* Renaming would put a file into the place of a device or the like. */

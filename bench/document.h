@@ -21,6 +21,10 @@ void document_series(struct json_object *object, const char *name, const struct 
 /* {"p50", "p95", "p99", "p999", "max", "n"} */
 void document_distribution(struct json_object *object, const char *name, const struct distribution *distribution);
 
+/* The same, in a unit that is 1,000 times as large as the one that was counted in. */
+void document_distribution_thousandths(struct json_object *object, const char *name,
+                                       const struct distribution *distribution);
+
 /* Where a document is going to: a file beside the final one, which it replaces when it is whole. */
 struct document_file {
     char *path; /* NULL: nowhere; "-": the standard output */

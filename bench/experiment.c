@@ -58,6 +58,12 @@ static void start_params(struct experiment *experiment)
         document_count(experiment->params, "batch", options->batch);
     if (taken & OPTIONS_POLITE)
         document_count(experiment->params, "polite", options->polite);
+    if (taken & OPTIONS_ITEMS)
+        document_count(experiment->params, "items", options->items);
+    if (taken & OPTIONS_THREADS)
+        document_count(experiment->params, "threads", options->threads);
+    if (taken & OPTIONS_CHANGES)
+        json_object_object_add(experiment->params, "changes", json_object_new_boolean(options->changes));
     if (taken & OPTIONS_HZ)
         document_number(experiment->params, "hz", options->hz);
     if (taken & OPTIONS_DURATION)

@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_calibrate, &command_publish, &command_read, &command_latency,
-                                                 &command_rpc};
+static const struct command *const commands[] = {
+    &command_calibrate, &command_publish, &command_read, &command_latency, &command_rpc,
+#ifdef SHMBENCH_CACHE
+    &command_refresh,   &command_lookup,
+#endif
+};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -19,6 +19,9 @@ enum code {
     CODE_WORKERS,
     CODE_BATCH,
     CODE_POLITE,
+    CODE_ITEMS,
+    CODE_THREADS,
+    CODE_CHANGES,
     CODE_SESSIONS,
     CODE_READERS,
     CODE_HZ,
@@ -35,6 +38,7 @@ enum code {
 };
 
 enum { ITEM_SIZE_LEAST = 8, ITEM_SIZE_MOST = 64 << 10, CLIENTS_MOST = 256, BATCH_MOST = 1024 };
+enum { ITEMS_MOST = 100000, THREADS_MOST = 64 };
 enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
 
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
@@ -62,6 +66,15 @@ static const struct entry entries[] = {
      OPTIONS_POLITE,
      "N",
      "then as long: polite client processes beside a flooding and a stopped one, at most 256; 0: not"},
+    {{"items", required_argument, NULL, CODE_ITEMS}, OPTIONS_ITEMS, "N", "cgroups of a snapshot, from 1 to 100000"},
+    {{"threads", required_argument, NULL, CODE_THREADS},
+     OPTIONS_THREADS,
+     "N",
+     "threads that look up at the same time, from 1 to 64"},
+    {{"changes", no_argument, NULL, CODE_CHANGES},
+     OPTIONS_CHANGES,
+     "",
+     "a refresh finds out what has changed (NETIPC_CACHE_CHANGES)"},
     {{"sessions", required_argument, NULL, CODE_SESSIONS},
      OPTIONS_SESSIONS,
      "N",
@@ -131,6 +144,13 @@ static bool parse_value(int code, const char *text, struct options *options)
         return quantity_number(text, 1, BATCH_MOST, &options->batch);
     case CODE_POLITE:
         return quantity_number(text, 0, CLIENTS_MOST, &options->polite);
+    case CODE_ITEMS:
+        return quantity_number(text, 1, ITEMS_MOST, &options->items);
+    case CODE_THREADS:
+        return quantity_number(text, 1, THREADS_MOST, &options->threads);
+    case CODE_CHANGES:
+        options->changes = true;
+        return true;
     case CODE_SESSIONS:
         return quantity_number(text, 0, SESSIONS_MOST, &options->sessions);
     case CODE_READERS:
@@ -244,6 +264,12 @@ static void describe_default(int code, const struct options *defaults, char *tex
         break;
     case CODE_POLITE:
         snprintf(text, size, "%llu", (unsigned long long)defaults->polite);
+        break;
+    case CODE_ITEMS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->items);
+        break;
+    case CODE_THREADS:
+        snprintf(text, size, "%llu", (unsigned long long)defaults->threads);
         break;
     case CODE_SESSIONS:
         snprintf(text, size, "%llu", (unsigned long long)defaults->sessions);

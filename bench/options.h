@@ -26,7 +26,10 @@ enum {
     OPTIONS_CLIENTS = 1u << 9,
     OPTIONS_WORKERS = 1u << 10,
     OPTIONS_BATCH = 1u << 11,
-    OPTIONS_POLITE = 1u << 12
+    OPTIONS_POLITE = 1u << 12,
+    OPTIONS_ITEMS = 1u << 13,
+    OPTIONS_THREADS = 1u << 14,
+    OPTIONS_CHANGES = 1u << 15
 };
 
 /* A sub-command fills in its defaults first. */
@@ -38,6 +41,9 @@ struct options {
     uint64_t workers;  /* its threads for handlers */
     uint64_t batch;    /* items of a request */
     uint64_t polite;   /* clients beside two that are not; 0: that is not measured */
+    uint64_t items;    /* of a snapshot */
+    uint64_t threads;  /* that look up */
+    bool changes;      /* a refresh finds out what has changed */
     double hz;         /* publications a second; 0: none */
     double duration;   /* seconds */
     uint64_t repeat;   /* runs */
