@@ -176,6 +176,42 @@ rpc)
     wrong 64 'says nothing to latency' latency --clients 2
     wrong 64 'from 32 to 64M' publish --size 8
     ;;
+refresh)
+    measure refresh "${tiny[@]}"
+    expect '.params == {items: 1000, changes: false, duration: 0.011, repeat: 11}'
+    for figure in changed_us memcpy_us unchanged_ns unchanged_refresh_ns; do
+        expect ".results.$figure | $distribution"
+    done
+    for figure in changed_p50_us memcpy_p50_us warm_memcpy_us refresh_minus_memcpy_us; do
+        expect ".results.$figure | $runs"
+    done
+    # One generation more than refreshes that were timed: the first, before the runs.
+    expect '.results | .changed_us.n >= 11 and .publications == .changed_us.n + 1 and .memcpy_us.n == .changed_us.n'
+    expect '.results | .changes == 0 and .payload_bytes > 100000 and .cache_bytes > .payload_bytes'
+    expect '.ratios | .refresh_over_memcpy > 0 and .refresh_over_warm_memcpy > 0 and .unchanged_ns > 0'
+    expect '.ratios | (.refresh_us_minus_memcpy | type) == "number"'
+    measure refresh "${tiny[@]}" --items 7 --changes
+    expect '.params.changes and .results.changes == 7 * .results.changed_us.n'
+    measure refresh "${tiny[@]}" --items 1
+    wrong 64 'from 1 to 100000' refresh --items 0
+    wrong 64 'says nothing to read' read --changes
+    ;;
+lookup)
+    figures=.bare_ns,.cached_ns,.cached_within_ns,.cached_miss_ns,.index_find_ns,.index_miss_ns,.cgroups_find_ns
+    for threads in 1 3; do
+        measure lookup "${tiny[@]}" --threads $threads --items $((threads * 400))
+        expect ".params == {items: $((threads * 400)), threads: $threads, duration: 0.011, repeat: 11}"
+        expect ".results | [$figures,.cached_per_us,.cached_within_per_us,.bare_per_us] | all($runs and .median > 0)"
+        # 7 figures of one thread, 3 of all; a batch of 256 is the least of each.
+        expect ".results | .publications == 11 and .lookups >= 11 * 256 * (7 + 3 * $threads)"
+        expect '.ratios | .lookup_scaling > 0 and .lookup_within_scaling > 0 and .bare_scaling > 0 and .cached_ns > 0'
+        expect '.ratios | .find_over_cached > 0 and .cgroups_find_over_cached > 0 and .cached_over_bare > 0'
+    done
+    measure lookup "${tiny[@]}" --items 1
+    expect '.params.threads == 2'
+    wrong 64 'from 1 to 64' lookup --threads 65
+    wrong 64 'says nothing to refresh' refresh --threads 2
+    ;;
 latency)
     for wait in adaptive spin poll futex fd; do
         measure latency --duration 0.022 --repeat 11 --hz 5000 --wait $wait
