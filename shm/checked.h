@@ -52,6 +52,12 @@ static inline bool netipc_range_ok(uint64_t offset, uint64_t length, uint64_t si
     return offset <= size && length <= size - offset;
 }
 
+/* The same for numbers of 32 bits, whose sum needs no look at what it leaves over. */
+static inline bool netipc_range32_ok(uint32_t offset, uint32_t length, uint64_t size)
+{
+    return (uint64_t)offset + length <= size;
+}
+
 /* Whether count elements of element bytes each at offset lie within size bytes. */
 static inline bool netipc_array_ok(uint64_t offset, uint64_t count, uint64_t element, uint64_t size)
 {

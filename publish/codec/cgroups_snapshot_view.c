@@ -15,97 +15,154 @@
 /* Where the packed area begins; netipc_items.private_words. */
 enum { PACKED_OFFSET, SYSTEMD_ENABLED };
 
-/* --- one item: the search in an index inlines these, as lookups spend their time here --- */
-
-/* What directory and header say of an item. */
+/* What directory and header say of an item, as far as it has to be checked. */
 struct placed_item {
     const unsigned char *bytes;
-    struct netipc_wire_entry entry;
-    struct wire_item header;
+    uint32_t offset, length; /* of its entry */
+    uint16_t layout, flags;
+    uint32_t hash, name_offset, name_length, path_offset, path_length;
 };
 
-/* Whether one of the two strings, with its NUL, lies in the item of item_length bytes. */
-static inline netipc_status check_string_place(uint32_t index, const char *what, uint32_t item_length, uint32_t offset,
-                                               uint32_t length)
+/* --- most of what a lookup does: numbers loaded one by one into registers; a struct of them would be slow to come back
+ * from the stack --- */
+
+static inline void load_entry(const unsigned char *bytes, struct placed_item *item)
+{
+    struct netipc_wire_entry entry;
+    netipc_load_once(&entry, bytes, sizeof entry);
+    item->offset = entry.offset;
+    item->length = entry.length;
+}
+
+#define LOAD(field) netipc_load_once(&item->field, item->bytes + offsetof(struct wire_item, field), sizeof item->field)
+
+/* item->bytes and length are known, and it is not shorter than its header. */
+static inline void load_header(struct placed_item *item)
+{
+    LOAD(layout);
+    LOAD(flags);
+    LOAD(hash);
+    LOAD(name_offset);
+    LOAD(name_length);
+    LOAD(path_offset);
+    LOAD(path_length);
+}
+
+static inline bool entry_is_sound(const struct placed_item *item, uint64_t packed_length)
+{
+    return item->offset % NETIPC_ITEM_ALIGNMENT == 0 && item->length >= sizeof(struct wire_item) &&
+           netipc_range32_ok(item->offset, item->length, packed_length);
+}
+
+/* A string, and its NUL. */
+static inline bool string_fits(const struct placed_item *item, uint32_t offset, uint32_t length)
+{
+    return offset >= sizeof(struct wire_item) && netipc_range32_ok(offset, length, item->length - 1);
+}
+
+static inline bool header_is_sound(const struct placed_item *item)
+{
+    return item->layout == CGROUPS_SNAPSHOT_LAYOUT && item->flags == 0 &&
+           string_fits(item, item->name_offset, item->name_length) &&
+           string_fits(item, item->path_offset, item->path_length);
+}
+
+/* --- the same in words, when something is not sound. The status is the callers', so that the compiler knows it --- */
+
+#define COLD __attribute__((cold, noinline))
+
+static void tell_string_fault(uint32_t index, const char *what, uint32_t item_length, uint32_t offset, uint32_t length)
 {
     if (offset < sizeof(struct wire_item))
-        return netipc_fail(NETIPC_CORRUPT,
-                           "item %" PRIu32 ": the %s begins at %" PRIu32 ", inside of the item's header", index, what,
-                           offset);
-    if (!netipc_range_ok(offset, (uint64_t)length + 1, item_length))
-        return netipc_fail(NETIPC_CORRUPT,
-                           "item %" PRIu32 ": the %s of %" PRIu32 " bytes at %" PRIu32
-                           " does not fit into the item's %" PRIu32 " bytes",
-                           index, what, length, offset, item_length);
-    return NETIPC_OK;
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s begins at %" PRIu32 ", inside of the item's header",
+                    index, what, offset);
+    else
+        netipc_fail(NETIPC_CORRUPT,
+                    "item %" PRIu32 ": the %s of %" PRIu32 " bytes at %" PRIu32 " does not fit into the item's %" PRIu32
+                    " bytes",
+                    index, what, length, offset, item_length);
 }
 
-static inline netipc_status check_terminator(uint32_t index, const char *what, const unsigned char *string,
-                                             uint32_t length)
+COLD static void tell_header_fault(uint32_t index, struct placed_item item)
 {
-    if (string[length] != 0)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has no NUL behind its %" PRIu32 " bytes", index,
-                           what, length);
-    return NETIPC_OK;
+    if (item.layout != CGROUPS_SNAPSHOT_LAYOUT)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has layout %u, only %d is known", index, item.layout,
+                    CGROUPS_SNAPSHOT_LAYOUT);
+    else if (item.flags != 0)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has flags 0x%x, none is known", index, item.flags);
+    else if (!string_fits(&item, item.name_offset, item.name_length))
+        tell_string_fault(index, "name", item.length, item.name_offset, item.name_length);
+    else
+        tell_string_fault(index, "path", item.length, item.path_offset, item.path_length);
 }
 
-static inline netipc_status check_item_header(uint32_t index, const struct wire_item *header)
+COLD static void tell_entry_fault(uint32_t index, uint32_t offset, uint32_t length, uint64_t packed_length)
 {
-    if (header->layout != CGROUPS_SNAPSHOT_LAYOUT)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has layout %u, only %d is known", index, header->layout,
-                           CGROUPS_SNAPSHOT_LAYOUT);
-    if (header->flags != 0)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has flags 0x%x, none is known", index, header->flags);
-    return NETIPC_OK;
+    if (offset % NETIPC_ITEM_ALIGNMENT != 0)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", not a multiple of %d", index, offset,
+                    NETIPC_ITEM_ALIGNMENT);
+    else if (length < sizeof(struct wire_item))
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has %" PRIu32 " bytes, its header alone %zu", index, length,
+                    sizeof(struct wire_item));
+    else
+        netipc_fail(NETIPC_CORRUPT,
+                    "item %" PRIu32 " of %" PRIu32 " bytes at %" PRIu32 " does not fit into the %" PRIu64
+                    " bytes of items",
+                    index, length, offset, packed_length);
 }
 
-static inline netipc_status check_item_place(const netipc_items *items, uint32_t index,
-                                             const struct netipc_wire_entry *entry)
+COLD static void tell_terminator_fault(uint32_t index, const char *what, uint32_t length)
 {
-    uint64_t packed_length = items->length - items->private_words[PACKED_OFFSET];
-    if (entry->offset % NETIPC_ITEM_ALIGNMENT != 0)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", not a multiple of %d", index,
-                           entry->offset, NETIPC_ITEM_ALIGNMENT);
-    if (entry->length < sizeof(struct wire_item))
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has %" PRIu32 " bytes, its header alone %zu", index,
-                           entry->length, sizeof(struct wire_item));
-    if (!netipc_range_ok(entry->offset, entry->length, packed_length))
-        return netipc_fail(NETIPC_CORRUPT,
-                           "item %" PRIu32 " of %" PRIu32 " bytes at %" PRIu32 " does not fit into the %" PRIu64
-                           " bytes of items",
-                           index, entry->length, entry->offset, packed_length);
-    return NETIPC_OK;
+    netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has no NUL behind its %" PRIu32 " bytes", index, what,
+                length);
 }
 
-static inline netipc_status check_header_and_places(uint32_t index, uint32_t item_length,
-                                                    const struct wire_item *header)
+/* --- one item --- */
+
+#define HOT __attribute__((always_inline)) static inline /* its struct stays in registers then */
+
+HOT netipc_status check_header(uint32_t index, struct placed_item *item)
 {
-    netipc_status status = check_item_header(index, header);
-    if (status == NETIPC_OK)
-        status = check_string_place(index, "name", item_length, header->name_offset, header->name_length);
-    if (status == NETIPC_OK)
-        status = check_string_place(index, "path", item_length, header->path_offset, header->path_length);
-    return status;
+    load_header(item);
+    if (header_is_sound(item))
+        return NETIPC_OK;
+    tell_header_fault(index, *item);
+    return NETIPC_CORRUPT;
 }
 
 /* Finds an item and checks all that is said of where it and its strings are. */
-static inline netipc_status place_item(const netipc_items *items, uint32_t index, struct placed_item *item)
+HOT netipc_status place_item(const netipc_items *items, uint32_t index, struct placed_item *item)
 {
     const unsigned char *bytes = items->bytes;
-    netipc_load_once(&item->entry, bytes + sizeof(struct wire_header) + (size_t)index * sizeof item->entry,
-                     sizeof item->entry);
-    netipc_status status = check_item_place(items, index, &item->entry);
-    if (status != NETIPC_OK)
-        return status;
-    item->bytes = bytes + items->private_words[PACKED_OFFSET] + item->entry.offset;
-    netipc_load_once(&item->header, item->bytes, sizeof item->header);
-    return check_header_and_places(index, item->entry.length, &item->header);
+    uint64_t packed_length = items->length - items->private_words[PACKED_OFFSET];
+    load_entry(bytes + sizeof(struct wire_header) + (size_t)index * sizeof(struct netipc_wire_entry), item);
+    if (!entry_is_sound(item, packed_length)) {
+        tell_entry_fault(index, item->offset, item->length, packed_length);
+        return NETIPC_CORRUPT;
+    }
+    item->bytes = bytes + items->private_words[PACKED_OFFSET] + item->offset;
+    return check_header(index, item);
 }
 
 /* --- all of them --- */
 
-/* As in strings.h, but written out for two strings: that halves the time that a payload takes. */
-static inline netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+/* Whether the strings, each with its NUL, share a byte. Both lie inside of an item, so the sums fit. */
+static bool strings_overlap(const struct placed_item *item)
+{
+    uint64_t name_end = (uint64_t)item->name_offset + item->name_length + 1;
+    uint64_t path_end = (uint64_t)item->path_offset + item->path_length + 1;
+    return item->name_offset < path_end && item->path_offset < name_end;
+}
+
+static netipc_status check_terminator(uint32_t index, const char *what, const void *string, uint32_t length)
+{
+    if (((const char *)string)[length] == 0)
+        return NETIPC_OK;
+    tell_terminator_fault(index, what, length);
+    return NETIPC_CORRUPT;
+}
+
+static netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
 {
     const unsigned char *nul = memchr(string, 0, length);
     if (nul)
@@ -114,36 +171,28 @@ static inline netipc_status check_string(uint32_t index, const char *what, const
     return check_terminator(index, what, string, length);
 }
 
-/* Whether the strings, each with its NUL, share a byte. Both lie inside of an item, so the sums fit. */
-static bool strings_overlap(const struct wire_item *header)
+static netipc_status check_strings(uint32_t index, const struct placed_item *item)
 {
-    uint64_t name_end = (uint64_t)header->name_offset + header->name_length + 1;
-    uint64_t path_end = (uint64_t)header->path_offset + header->path_length + 1;
-    return header->name_offset < path_end && header->path_offset < name_end;
-}
-
-static inline netipc_status check_strings(uint32_t index, const struct placed_item *item)
-{
-    const struct wire_item *header = &item->header;
-    netipc_status status = check_string(index, "name", item->bytes + header->name_offset, header->name_length);
+    netipc_status status = check_string(index, "name", item->bytes + item->name_offset, item->name_length);
     if (status == NETIPC_OK)
-        status = check_string(index, "path", item->bytes + header->path_offset, header->path_length);
-    if (status == NETIPC_OK && strings_overlap(header))
+        status = check_string(index, "path", item->bytes + item->path_offset, item->path_length);
+    if (status == NETIPC_OK && strings_overlap(item))
         status = netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": its name and path overlap", index);
     return status;
 }
 
 /* The bytes of an item that has been read, between its header and strings and behind them. */
-static bool gaps_in_item_are_zero(const unsigned char *item, uint32_t item_length, const struct wire_item *header)
+static bool gaps_in_item_are_zero(const struct placed_item *item)
 {
-    bool name_first = header->name_offset < header->path_offset;
-    size_t first = name_first ? header->name_offset : header->path_offset;
-    size_t first_end = first + (name_first ? header->name_length : header->path_length) + 1;
-    size_t second = name_first ? header->path_offset : header->name_offset;
-    size_t second_end = second + (name_first ? header->path_length : header->name_length) + 1;
-    return netipc_bytes_are_zero(item + sizeof *header, first - sizeof *header) &&
-           netipc_bytes_are_zero(item + first_end, second - first_end) &&
-           netipc_bytes_are_zero(item + second_end, item_length - second_end);
+    const size_t header = sizeof(struct wire_item);
+    bool name_first = item->name_offset < item->path_offset;
+    size_t first = name_first ? item->name_offset : item->path_offset;
+    size_t first_end = first + (name_first ? item->name_length : item->path_length) + 1;
+    size_t second = name_first ? item->path_offset : item->name_offset;
+    size_t second_end = second + (name_first ? item->path_length : item->name_length) + 1;
+    return netipc_bytes_are_zero(item->bytes + header, first - header) &&
+           netipc_bytes_are_zero(item->bytes + first_end, second - first_end) &&
+           netipc_bytes_are_zero(item->bytes + second_end, item->length - second_end);
 }
 
 static netipc_status check_items(const netipc_items *items)
@@ -158,13 +207,13 @@ static netipc_status check_items(const netipc_items *items)
         if (status != NETIPC_OK)
             return status;
         const struct netipc_wire_item item = {
-            .bytes = placed.bytes, .index = index, .offset = placed.entry.offset, .length = placed.entry.length};
+            .bytes = placed.bytes, .index = index, .offset = placed.offset, .length = placed.length};
         status = check_strings(index, &placed);
         if (status == NETIPC_OK)
             status = netipc_directory_check_order(&directory, &item, &end);
         if (status != NETIPC_OK)
             return status;
-        if (!gaps_in_item_are_zero(item.bytes, item.length, &placed.header))
+        if (!gaps_in_item_are_zero(&placed))
             return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the padding around its strings is not zero", index);
     }
     return netipc_directory_check_end(&directory, end);
@@ -203,14 +252,12 @@ static netipc_status item_at(const netipc_items *items, uint32_t index, netipc_i
     netipc_status status = place_item(items, index, &placed);
     if (status != NETIPC_OK)
         return status;
-    *item = (netipc_item){
-        .key = placed.bytes + placed.header.name_offset,
-        .key_length = placed.header.name_length,
-        .bytes = placed.bytes,
-        .length = placed.entry.length,
-        .hash = placed.header.hash,
-        .index = index,
-    };
+    item->key = placed.bytes + placed.name_offset;
+    item->key_length = placed.name_length;
+    item->bytes = placed.bytes;
+    item->length = placed.length;
+    item->hash = placed.hash;
+    item->index = index;
     return NETIPC_OK;
 }
 
@@ -234,42 +281,54 @@ const netipc_schema *netipc_cgroups_schema(void)
     return &schema;
 }
 
+/* Of an item whose header is sound. */
+static inline netipc_status fill_cgroup(uint32_t index, const struct placed_item *item, netipc_cgroup_view *cgroup)
+{
+    const char *name = (const char *)item->bytes + item->name_offset;
+    const char *path = (const char *)item->bytes + item->path_offset;
+    netipc_status status = check_terminator(index, "name", name, item->name_length);
+    if (status == NETIPC_OK)
+        status = check_terminator(index, "path", path, item->path_length);
+    if (status != NETIPC_OK)
+        return status;
+    cgroup->hash = item->hash;
+    memcpy(&cgroup->options, item->bytes + offsetof(struct wire_item, options), sizeof cgroup->options);
+    memcpy(&cgroup->enabled, item->bytes + offsetof(struct wire_item, enabled), sizeof cgroup->enabled);
+    cgroup->name_length = item->name_length;
+    cgroup->path_length = item->path_length;
+    cgroup->name = name;
+    cgroup->path = path;
+    return NETIPC_OK;
+}
+
 netipc_status netipc_cgroup_of_item(const netipc_item *item, netipc_cgroup_view *cgroup)
 {
-    struct wire_item header;
-    if (item->length < sizeof header || item->length > UINT32_MAX)
+    if (item->length < sizeof(struct wire_item) || item->length > UINT32_MAX)
         return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " of %zu bytes is no cgroup", item->index, item->length);
-    const unsigned char *bytes = item->bytes;
-    netipc_load_once(&header, bytes, sizeof header);
-    netipc_status status = check_header_and_places(item->index, (uint32_t)item->length, &header);
+    struct placed_item placed = {.bytes = item->bytes, .length = (uint32_t)item->length};
+    netipc_status status = check_header(item->index, &placed);
+    return status == NETIPC_OK ? fill_cgroup(item->index, &placed, cgroup) : status;
+}
+
+/* For the search: the item's header is loaded and checked once, for its key and for what is told of it. */
+static inline netipc_status look_at(const netipc_index *index, uint32_t number, const void *name, size_t name_length,
+                                    uint32_t hash, void *found)
+{
+    struct placed_item item;
+    netipc_status status = place_item(&index->items, number, &item);
     if (status != NETIPC_OK)
         return status;
-    const unsigned char *name = bytes + header.name_offset, *path = bytes + header.path_offset;
-    status = check_terminator(item->index, "name", name, header.name_length);
-    if (status == NETIPC_OK)
-        status = check_terminator(item->index, "path", path, header.path_length);
-    if (status != NETIPC_OK)
-        return status;
-    *cgroup = (netipc_cgroup_view){
-        .hash = header.hash,
-        .options = header.options,
-        .enabled = header.enabled,
-        .name_length = header.name_length,
-        .path_length = header.path_length,
-        .name = (const char *)name,
-        .path = (const char *)path,
-    };
-    return NETIPC_OK;
+    if (!netipc_keys_equal(item.bytes + item.name_offset, item.name_length, item.hash, name, name_length, hash))
+        return NETIPC_NOT_FOUND;
+    return fill_cgroup(number, &item, found);
 }
 
 netipc_status netipc_cgroups_find(const netipc_index *index, const char *name, size_t name_length, uint32_t hash,
                                   netipc_cgroup_view *cgroup)
 {
-    netipc_item item;
     if (index->schema != &schema)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "an index of %s, not of cgroups", index->schema->name);
-    netipc_status status = netipc_index_search(index, item_at, name, name_length, hash, &item);
-    return status == NETIPC_OK ? netipc_cgroup_of_item(&item, cgroup) : status;
+    return netipc_index_search(index, look_at, name, name_length, hash, cgroup);
 }
 
 netipc_status netipc_cgroups_snapshot_decode(const void *bytes, size_t length, netipc_cgroups_snapshot_view *view)
@@ -293,7 +352,10 @@ netipc_status netipc_cgroups_snapshot_decode(const void *bytes, size_t length, n
 netipc_status netipc_cgroups_snapshot_item(const netipc_cgroups_snapshot_view *view, uint32_t index,
                                            netipc_cgroup_view *cgroup)
 {
-    netipc_item item;
-    netipc_status status = item_at(&view->items, index, &item);
-    return status == NETIPC_OK ? netipc_cgroup_of_item(&item, cgroup) : status;
+    if (index >= view->items.count)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "item %" PRIu32 " of a snapshot of %" PRIu32, index,
+                           view->items.count);
+    struct placed_item placed;
+    netipc_status status = place_item(&view->items, index, &placed);
+    return status == NETIPC_OK ? fill_cgroup(index, &placed, cgroup) : status;
 }

@@ -126,8 +126,18 @@ netipc_status netipc_index_open(const netipc_schema *schema, const netipc_items 
     return NETIPC_OK;
 }
 
+static inline netipc_status look_at(const netipc_index *index, uint32_t number, const void *key, size_t key_length,
+                                    uint32_t hash, void *found)
+{
+    netipc_item *item = found;
+    netipc_status status = index->schema->item(&index->items, number, item);
+    if (status == NETIPC_OK && !netipc_item_has_key(item, key, key_length, hash))
+        return NETIPC_NOT_FOUND;
+    return status;
+}
+
 netipc_status netipc_index_find(const netipc_index *index, const void *key, size_t key_length, uint32_t hash,
                                 netipc_item *item)
 {
-    return netipc_index_search(index, index->schema->item, key, key_length, hash, item);
+    return netipc_index_search(index, look_at, key, key_length, hash, item);
 }

@@ -2,7 +2,7 @@
 #ifndef NETIPC_PUBLISH_CODEC_INDEX_SEARCH_H
 #define NETIPC_PUBLISH_CODEC_INDEX_SEARCH_H
 
-/* The search, once for all schemas and, inlined with its item function, once for those that are asked most. */
+/* The search, once for all schemas and, inlined with how an item is looked at, once for those that are asked most. */
 
 #include <netipc/index.h>
 
@@ -14,16 +14,24 @@
 #include <stdbool.h>
 #include <string.h>
 
-static inline bool netipc_item_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash)
+static inline bool netipc_keys_equal(const void *a, size_t a_length, uint32_t a_hash, const void *b, size_t b_length,
+                                     uint32_t b_hash)
 {
-    return item->hash == hash && item->key_length == key_length &&
-           (key_length == 0 || memcmp(item->key, key, key_length) == 0);
+    return a_hash == b_hash && a_length == b_length && (a_length == 0 || memcmp(a, b, a_length) == 0);
 }
 
-/* item_at: that of index->schema. */
-static inline netipc_status netipc_index_search(const netipc_index *index,
-                                                netipc_status (*item_at)(const netipc_items *, uint32_t, netipc_item *),
-                                                const void *key, size_t key_length, uint32_t hash, netipc_item *found)
+static inline bool netipc_item_has_key(const netipc_item *item, const void *key, size_t key_length, uint32_t hash)
+{
+    return netipc_keys_equal(item->key, item->key_length, item->hash, key, key_length, hash);
+}
+
+/* Looks at an item that the index names: NETIPC_OK, it has the key and *found is filled in; NETIPC_NOT_FOUND, without a
+ * detail: it has another one; NETIPC_CORRUPT. */
+typedef netipc_status netipc_index_look(const netipc_index *index, uint32_t number, const void *key, size_t key_length,
+                                        uint32_t hash, void *found);
+
+static inline netipc_status netipc_index_search(const netipc_index *index, netipc_index_look *look, const void *key,
+                                                size_t key_length, uint32_t hash, void *found)
 {
     struct netipc_index_bucket bucket;
     size_t at = netipc_index_bucket_of(hash, index->shift);
@@ -35,8 +43,8 @@ static inline netipc_status netipc_index_search(const netipc_index *index,
             return netipc_fail(NETIPC_CORRUPT, "the index names item %" PRIu32 " of %" PRIu32, ordinal - 1,
                                index->items.count);
         if (!passed_over) {
-            netipc_status status = item_at(&index->items, ordinal - 1, found);
-            if (status != NETIPC_OK || netipc_item_has_key(found, key, key_length, hash))
+            netipc_status status = look(index, ordinal - 1, key, key_length, hash, found);
+            if (status != NETIPC_NOT_FOUND)
                 return status;
         }
         netipc_load_once(&next, index->next + (size_t)(ordinal - 1) * sizeof next, sizeof next);

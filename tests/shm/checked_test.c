@@ -63,6 +63,18 @@ static void a_range_is_inside_or_it_is_not(void **state)
     assert_true(netipc_range_ok(1, UINT64_MAX - 1, UINT64_MAX));
 }
 
+static void a_range_of_small_numbers_is_inside_or_it_is_not(void **state)
+{
+    (void)state;
+    assert_true(netipc_range32_ok(0, 0, 0));
+    assert_true(netipc_range32_ok(9, 1, 10));
+    assert_false(netipc_range32_ok(9, 2, 10));
+    assert_false(netipc_range32_ok(11, 0, 10));
+    assert_false(netipc_range32_ok(UINT32_MAX, 11, 10)); /* the sum is 10 in 32 bits */
+    assert_true(netipc_range32_ok(UINT32_MAX, UINT32_MAX, UINT64_C(0x1fffffffe)));
+    assert_false(netipc_range32_ok(UINT32_MAX, UINT32_MAX, UINT64_C(0x1fffffffd)));
+}
+
 static void an_array_is_inside_or_it_is_not(void **state)
 {
     (void)state;
@@ -92,6 +104,7 @@ int main(void)
         cmocka_unit_test(a_product_overflows_only_above_the_largest_number),
         cmocka_unit_test(aligning_goes_up_and_tells_when_it_cannot),
         cmocka_unit_test(a_range_is_inside_or_it_is_not),
+        cmocka_unit_test(a_range_of_small_numbers_is_inside_or_it_is_not),
         cmocka_unit_test(an_array_is_inside_or_it_is_not),
         cmocka_unit_test(a_number_too_wide_for_a_size_is_refused),
     };
