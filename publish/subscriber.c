@@ -167,12 +167,6 @@ bool netipc_subscriber_in_session(const netipc_subscriber *subscriber)
     return subscriber->client.socket >= 0;
 }
 
-uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber)
-{
-    const struct netipc_region_header *header = subscriber->hot_window;
-    return netipc_load(&header->latest, acquire); /* pairs with P4 of ring_publisher.h */
-}
-
 void netipc_subscriber_tell_news(netipc_subscriber *subscriber)
 {
     netipc_fetch_add(&subscriber->news, 1u, seq_cst);
