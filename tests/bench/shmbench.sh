@@ -188,7 +188,7 @@ refresh)
     # One generation more than refreshes that were timed: the first, before the runs.
     expect '.results | .changed_us.n >= 11 and .publications == .changed_us.n + 1 and .memcpy_us.n == .changed_us.n'
     expect '.results | .changes == 0 and .payload_bytes > 100000 and .cache_bytes > .payload_bytes'
-    expect '.ratios | .refresh_over_memcpy > 0 and .refresh_over_warm_memcpy > 0 and .unchanged_ns > 0'
+    expect '.ratios | .refresh_over_memcpy >= 0 and .refresh_over_warm_memcpy > 0 and .unchanged_ns > 0'
     expect '.ratios | (.refresh_us_minus_memcpy | type) == "number"'
     measure refresh "${tiny[@]}" --items 7 --changes
     expect '.params.changes and .results.changes == 7 * .results.changed_us.n'
@@ -219,7 +219,8 @@ latency)
         expect ".results.latency_p50_ns | $runs"
         expect '.results | .publications == 110 and .seen + .missed == .publications and .latency_ns.n == .seen'
         expect '.results | .handoff_ns.n + .handoffs_missed <= .publications and .schedule_lag_ns.n == .publications'
-        expect '.ratios | .latency_over_oneway > 0 and .latency_over_handoff > 0'
+        # Written to three digits; of a hand-off that waited for a CPU, what is left of the quotient may be 0.
+        expect '.ratios | .latency_over_oneway > 0 and .latency_over_handoff >= 0'
         expect ".params.wait == \"$wait\""
     done
     measure latency --duration 0.022 --repeat 11 --hz 1000 --wait futex --readers 3 --size 100k
