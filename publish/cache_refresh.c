@@ -189,7 +189,8 @@ static netipc_status bring_up_to_date(netipc_cache *cache)
 {
     if (cache->by_request) {
         netipc_status status = fetch_by_request(cache, false);
-        if (status == NETIPC_OK || cache->by_request || status == NETIPC_ABORTED)
+        /* After a timeout the other way is for the next refresh: this one has taken its time. */
+        if (status == NETIPC_OK || cache->by_request || status == NETIPC_ABORTED || status == NETIPC_TIMED_OUT)
             return status;
     }
     int is_new; /* asked for, so that a wait knows whose generations are meant */

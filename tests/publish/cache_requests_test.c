@@ -65,6 +65,7 @@ static netipc_server *serve(void)
     netipc_server_config config;
     netipc_server_config_init(&config);
     config.run_dir = service_dir;
+    config.workers = 1; /* so that sessions go on beside a handler that does not return */
     netipc_server *server;
     assert_int_equal(netipc_server_open(&config, &server), NETIPC_OK);
     netipc_service_config service;
@@ -91,7 +92,7 @@ static int teardown(void **state)
 }
 
 /* Connects whenever it is asked to, whatever has failed before. */
-static netipc_cache *open_eager(uint32_t flags)
+static netipc_cache *open_eager_for(uint32_t flags, uint64_t call_timeout_ns)
 {
     netipc_subscriber_config subscriber;
     netipc_cache_config config = cached_config(&subscriber);
@@ -102,10 +103,16 @@ static netipc_cache *open_eager(uint32_t flags)
     client.service = SERVICE_NAME;
     client.backoff_first_ns = 0;
     client.breaker_failures = 0;
-    client.connect_timeout_ns = client.call_timeout_ns = patience_ns(30);
+    client.connect_timeout_ns = patience_ns(30);
+    client.call_timeout_ns = call_timeout_ns;
     config.client = &client;
     config.flags = flags;
     return cached_open_with(&config);
+}
+
+static netipc_cache *open_eager(uint32_t flags)
+{
+    return open_eager_for(flags, patience_ns(30));
 }
 
 static void a_server_without_a_region_is_asked_by_request(void **state)
@@ -312,6 +319,31 @@ static void an_abort_ends_requests_too(void **state)
     netipc_cache_close(cache);
 }
 
+/* Both ways are not tried one after the other, each for as long as a request may take. */
+static void a_server_that_does_not_answer_is_asked_once_a_refresh(void **state)
+{
+    (void)state;
+    netipc_cache *cache = open_eager_for(0, patience_ns(30) / 100);
+    netipc_server *server = serve();
+    will_answer_cgroups(3, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    netipc_status status[2];
+    uint64_t requests[3] = {cached_info(cache).requests};
+    pthread_mutex_lock(&given.lock); /* nothing may fail while the handler waits for it */
+    for (unsigned i = 0; i < 2; i++) {
+        status[i] = netipc_cache_refresh(cache, NULL);
+        requests[i + 1] = cached_info(cache).requests;
+    }
+    pthread_mutex_unlock(&given.lock);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(status[i], NETIPC_TIMED_OUT);
+        assert_int_equal(requests[i + 1], requests[i] + 1);
+    }
+    cached_expect(cache, 3, 1);
+    netipc_server_close(server);
+    netipc_cache_close(cache);
+}
+
 #define cache_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -325,6 +357,7 @@ int main(void)
         cache_test(a_publisher_takes_over_from_a_server_and_back),
         cache_test(without_requests_a_server_is_of_no_use),
         cache_test(an_abort_ends_requests_too),
+        cache_test(a_server_that_does_not_answer_is_asked_once_a_refresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
