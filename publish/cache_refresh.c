@@ -124,8 +124,9 @@ static netipc_status fetch_from_region(netipc_cache *cache)
         if (status == NETIPC_OK)
             status = build_from_region(cache);
     }
-    if (status == NETIPC_OK || status == NETIPC_CORRUPT || status == NETIPC_INCOMPATIBLE)
-        netipc_store(&cache->settled, cache->tried, relaxed); /* no other data hangs on it */
+    /* Else nothing is: what was settled before may be a generation of the same number of another publisher. */
+    bool settled = status == NETIPC_OK || status == NETIPC_CORRUPT || status == NETIPC_INCOMPATIBLE;
+    netipc_store(&cache->settled, settled ? cache->tried : 0, relaxed); /* no other data hangs on it */
     return status;
 }
 

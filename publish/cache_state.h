@@ -25,8 +25,8 @@ struct netipc_cache {
      * written to it before. */
     netipc_atomic_pointer(struct netipc_cache_generation) current;
 
-    /* The region's generation that netipc_cache_changed() has nothing to say of: it was fetched, or cannot be. Any
-     * thread. */
+    /* The region's generation that netipc_cache_changed() has nothing to say of: it was fetched, or cannot be; 0: none.
+     * Any thread. */
     netipc_atomic_u64 settled;
 
     /* The owner's. */

@@ -236,6 +236,38 @@ static void what_a_thread_holds_up_has_a_limit(void **state)
     netipc_cache_close(cache);
 }
 
+/* Of generations that have the same numbers as those that were fetched of another publisher, too. */
+static void what_could_not_be_fetched_is_still_told_of(void **state)
+{
+    (void)state;
+    netipc_subscriber_config subscriber;
+    netipc_cache_config config = cached_config(&subscriber);
+    config.max_retired_bytes = config.retired_wait_ns = 0;
+    netipc_cache *cache = cached_open_with(&config);
+    struct sitter sitter;
+    netipc_publisher *publisher = cached_publisher();
+    for (uint64_t value = 1; value <= 5; value++) { /* the first four are held up, and there is no room for more */
+        cached_publish_cgroups(publisher, ITEMS, value);
+        cached_refresh(cache, NETIPC_OK, true);
+        if (value == 1)
+            sit_down(&sitter, cache);
+    }
+    netipc_publisher_close(publisher);
+    publisher = cached_publisher();
+    for (uint64_t value = 11; value <= 15; value++)
+        cached_publish_cgroups(publisher, ITEMS, value);
+    cached_refresh(cache, NETIPC_BUSY, false);
+    assert_true(netipc_cache_changed(cache));
+    stand_up(&sitter, 1);
+    cached_await_reclaimed(cache);
+    assert_true(netipc_cache_changed(cache));
+    cached_refresh(cache, NETIPC_OK, true);
+    assert_false(netipc_cache_changed(cache));
+    cached_expect(cache, ITEMS, 15);
+    netipc_publisher_close(publisher);
+    netipc_cache_close(cache);
+}
+
 /* Without a sitter the limit only makes the owner wait. */
 static void a_small_limit_is_waited_for(void **state)
 {
@@ -389,6 +421,7 @@ int main(void)
         cache_test(refreshes_beside_eight_looping_readers_all_complete),
         cache_test(a_thread_that_stays_inside_stops_no_refresh),
         cache_test(what_a_thread_holds_up_has_a_limit),
+        cache_test(what_could_not_be_fetched_is_still_told_of),
         cache_test(a_small_limit_is_waited_for),
         cache_test(a_close_waits_for_who_is_inside),
         cache_test(threads_come_and_go),
