@@ -209,6 +209,7 @@ void netipc_cache_abort(netipc_cache *cache)
     netipc_subscriber_abort(cache->subscriber);
     if (cache->client != NULL)
         netipc_client_abort(cache->client);
+    netipc_cache_interrupt(&cache->reclaimer);
 }
 
 void netipc_cache_resume(netipc_cache *cache)

@@ -5,8 +5,6 @@
 #include "shm/checked.h"
 #include "shm/os.h"
 
-#include <time.h>
-
 enum { SPARES = 4, SPARE_ROOM = 4096 };
 
 static struct netipc_cache_generation *pop(struct netipc_cache_generation **list)
@@ -58,8 +56,8 @@ static void free_retired(struct netipc_cache_reclaimer *reclaimer)
         keep_or(reclaimer, generation, &to_free);
     }
     reclaimer->in_vain = false;
-    pthread_cond_signal(&reclaimer->freed);
     pthread_mutex_unlock(&reclaimer->lock);
+    netipc_cache_interrupt(reclaimer);
     free_all(to_free);
     pthread_mutex_lock(&reclaimer->lock);
 }
@@ -82,7 +80,6 @@ static void *run(void *context)
 
 static void destroy_lock(struct netipc_cache_reclaimer *reclaimer)
 {
-    pthread_cond_destroy(&reclaimer->freed);
     pthread_cond_destroy(&reclaimer->work);
     pthread_mutex_destroy(&reclaimer->lock);
 }
@@ -91,11 +88,6 @@ netipc_status netipc_cache_reclaimer_start(struct netipc_cache_reclaimer *reclai
 {
     pthread_mutex_init(&reclaimer->lock, NULL);
     pthread_cond_init(&reclaimer->work, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&reclaimer->freed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     netipc_status status = netipc_os_thread_start(run, reclaimer, &reclaimer->thread);
     reclaimer->running = status == NETIPC_OK;
     if (!reclaimer->running)
@@ -134,19 +126,45 @@ static bool has_room(const struct netipc_cache_reclaimer *reclaimer, uint64_t by
            (reclaimer->retired_bytes <= limit && bytes <= limit - reclaimer->retired_bytes);
 }
 
+void netipc_cache_interrupt(struct netipc_cache_reclaimer *reclaimer)
+{
+    netipc_fetch_add(&reclaimer->freed, 1u, seq_cst);
+    netipc_os_wake_all(&reclaimer->freed);
+}
+
+static bool is_odd(const netipc_atomic_u32 *aborts)
+{
+    return netipc_load(aborts, acquire) % 2 != 0;
+}
+
+/* With the lock, which it lets go of meanwhile. */
+static void sleep_for_room(struct netipc_cache_reclaimer *reclaimer, uint64_t timeout_ns,
+                           const netipc_atomic_u32 *aborts)
+{
+    /* Loaded before what it is to tell of is looked at: aborts here, and by the caller, with the lock, what is freed.
+     */
+    uint32_t freed = netipc_load(&reclaimer->freed, seq_cst);
+    pthread_mutex_unlock(&reclaimer->lock);
+    if (!is_odd(aborts))
+        netipc_os_wait(&reclaimer->freed, freed, timeout_ns);
+    pthread_mutex_lock(&reclaimer->lock);
+}
+
 bool netipc_cache_await_room(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit,
-                             uint64_t timeout_ns)
+                             uint64_t timeout_ns, const netipc_atomic_u32 *aborts)
 {
     pthread_mutex_lock(&reclaimer->lock);
-    if (!has_room(reclaimer, bytes, limit) && !reclaimer->in_vain && timeout_ns > 0) {
-        uint64_t end_ns = netipc_add_saturating(netipc_os_monotonic_ns(), timeout_ns);
-        const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000), .tv_nsec = (long)(end_ns % 1000000000)};
-        int error = 0;
-        while (!has_room(reclaimer, bytes, limit) && error == 0)
-            error = pthread_cond_timedwait(&reclaimer->freed, &reclaimer->lock, &end);
-    }
     bool room = has_room(reclaimer, bytes, limit);
-    reclaimer->in_vain = !room;
+    if (!room && !reclaimer->in_vain) {
+        uint64_t start = netipc_os_monotonic_ns(), elapsed = 0;
+        while (!room && elapsed < timeout_ns && !is_odd(aborts)) {
+            sleep_for_room(reclaimer, timeout_ns - elapsed, aborts);
+            room = has_room(reclaimer, bytes, limit);
+            elapsed = netipc_os_monotonic_ns() - start;
+        }
+    }
+    if (room || !is_odd(aborts))
+        reclaimer->in_vain = !room;
     pthread_mutex_unlock(&reclaimer->lock);
     return room;
 }

@@ -9,6 +9,7 @@
  */
 
 #include "publish/cache_generation.h"
+#include "shm/atomics.h"
 
 #include <pthread.h>
 
@@ -19,7 +20,8 @@ struct netipc_cache_reclaimer {
     bool running;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t work, freed;
+    pthread_cond_t work;
+    netipc_atomic_u32 freed; /* counts what ends the owner's wait: something was freed, or an abort */
     /* Under the lock. */
     bool stopping, in_vain;
     struct netipc_cache_generation *retired; /* not waited for yet */
@@ -38,9 +40,12 @@ void netipc_cache_reclaimer_stop(struct netipc_cache_reclaimer *reclaimer);
 void netipc_cache_retire(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation);
 
 /* Whether another one of these bytes may be retired, below a limit; waits for that, unless it has waited in vain since
- * something was freed. */
+ * something was freed, and not while *aborts is odd. */
 bool netipc_cache_await_room(struct netipc_cache_reclaimer *reclaimer, uint64_t bytes, uint64_t limit,
-                             uint64_t timeout_ns);
+                             uint64_t timeout_ns, const netipc_atomic_u32 *aborts);
+
+/* Has the owner's wait look at *aborts. Any thread; async-signal-safe. */
+void netipc_cache_interrupt(struct netipc_cache_reclaimer *reclaimer);
 
 /* One to build in; NULL: no memory. */
 struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer);

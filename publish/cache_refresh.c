@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a cache's owner brings it up to date: from a region, or by request. */
 #include "publish/cache_state.h"
+#include "publish/subscriber_state.h"
 #include "shm/detail.h"
 
 #include <string.h>
@@ -28,9 +29,12 @@ static netipc_status check_room(netipc_cache *cache)
 {
     const struct netipc_cache_generation *generation =
         (cache->flags & NETIPC_CACHE_CHANGES) != 0 ? cache->previous : netipc_cache_at_hand(cache);
+    const netipc_atomic_u32 *aborts = &cache->subscriber->aborts;
     if (generation == NULL || netipc_cache_await_room(&cache->reclaimer, netipc_cache_generation_bytes(generation),
-                                                      cache->max_retired_bytes, cache->retired_wait_ns))
+                                                      cache->max_retired_bytes, cache->retired_wait_ns, aborts))
         return NETIPC_OK;
+    if (netipc_load(aborts, acquire) % 2 != 0)
+        return netipc_aborted();
     return netipc_fail(NETIPC_BUSY, "replaced snapshots wait for readers to leave, max_retired_bytes is %llu",
                        (unsigned long long)cache->max_retired_bytes);
 }

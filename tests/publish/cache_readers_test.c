@@ -268,6 +268,47 @@ static void what_could_not_be_fetched_is_still_told_of(void **state)
     netipc_cache_close(cache);
 }
 
+static void *abort_it(void *cache)
+{
+    pause_ms(20); /* the refresh waits for room by now, most likely */
+    netipc_cache_abort(cache);
+    return NULL;
+}
+
+static void an_abort_ends_the_wait_for_readers_to_leave(void **state)
+{
+    (void)state;
+    netipc_subscriber_config subscriber;
+    netipc_cache_config config = cached_config(&subscriber);
+    config.max_retired_bytes = 0;
+    config.retired_wait_ns = UINT64_MAX; /* without an abort it would not end */
+    netipc_cache *cache = cached_open_with(&config);
+    struct sitter sitter;
+    netipc_publisher *publisher = cached_publisher();
+    for (uint64_t value = 1; value <= 5; value++) {
+        cached_publish_cgroups(publisher, ITEMS, value);
+        cached_refresh(cache, NETIPC_OK, true);
+        if (value == 1)
+            sit_down(&sitter, cache);
+    }
+    cached_publish_cgroups(publisher, ITEMS, 6);
+    for (int round = 0; round < 2; round++) { /* the first has not been in vain: the second waits, too */
+        pthread_t aborter;
+        assert_int_equal(pthread_create(&aborter, NULL, abort_it, cache), 0);
+        cached_refresh(cache, NETIPC_ABORTED, false);
+        pthread_join(aborter, NULL);
+        cached_refresh(cache, NETIPC_ABORTED, false); /* at once */
+        netipc_cache_resume(cache);
+    }
+    assert_int_equal(cached_info(cache).busy, 0);
+    cached_expect(cache, ITEMS, 5);
+    stand_up(&sitter, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    cached_expect(cache, ITEMS, 6);
+    netipc_publisher_close(publisher);
+    netipc_cache_close(cache);
+}
+
 /* Without a sitter the limit only makes the owner wait. */
 static void a_small_limit_is_waited_for(void **state)
 {
@@ -422,6 +463,7 @@ int main(void)
         cache_test(a_thread_that_stays_inside_stops_no_refresh),
         cache_test(what_a_thread_holds_up_has_a_limit),
         cache_test(what_could_not_be_fetched_is_still_told_of),
+        cache_test(an_abort_ends_the_wait_for_readers_to_leave),
         cache_test(a_small_limit_is_waited_for),
         cache_test(a_close_waits_for_who_is_inside),
         cache_test(threads_come_and_go),
