@@ -18,7 +18,9 @@ struct progress {
     uint32_t next;      /* key without a final answer */
     uint32_t most_keys; /* to ask for at once, as has been learnt so far */
     uint64_t generation;
-    bool told; /* generation, by an answer */
+    uint32_t server_pid; /* whose generation that is; 0: in another pid namespace */
+    uint64_t breaks;     /* of the client's sessions, until then */
+    bool told;           /* generation, by an answer */
 };
 
 static netipc_status room_for(const struct progress *progress, struct netipc_lookup_room *room)
@@ -51,15 +53,19 @@ static netipc_status ask_for_less(struct progress *progress, uint32_t keys)
     return status == NETIPC_OK ? netipc_client_connect_again(progress->client, progress->deadline_ns) : status;
 }
 
-static netipc_status take_answer(struct progress *progress, uint32_t keys, const netipc_client_request *call)
+/* An answer's generation is that of those before. Two servers count their own, though the numbers be the same. */
+static netipc_status check_generation(struct progress *progress, uint64_t generation)
 {
-    const struct netipc_lookup *lookup = progress->lookup;
-    uint32_t answered = 0;
-    uint64_t generation = 0;
-    netipc_status status =
-        lookup->take(lookup->context, progress->next, keys, call->answer, call->answer_length, &answered, &generation);
+    netipc_client_info info = {.size = sizeof info};
+    netipc_status status = netipc_client_status(progress->client, &info);
     if (status != NETIPC_OK)
         return status;
+    bool same = info.server_pid == progress->server_pid && (info.server_pid != 0 || info.breaks == progress->breaks);
+    if (progress->told && !same)
+        return netipc_fail(NETIPC_OVERRUN,
+                           "another server, process %" PRIu32 " instead of %" PRIu32
+                           ", has come between two parts of the answer: call again",
+                           info.server_pid, progress->server_pid);
     if (progress->told && generation != progress->generation)
         return netipc_fail(NETIPC_OVERRUN,
                            "the server went from generation %" PRIu64 " to %" PRIu64
@@ -67,6 +73,22 @@ static netipc_status take_answer(struct progress *progress, uint32_t keys, const
                            progress->generation, generation);
     progress->told = true;
     progress->generation = generation;
+    progress->server_pid = info.server_pid;
+    progress->breaks = info.breaks;
+    return NETIPC_OK;
+}
+
+static netipc_status take_answer(struct progress *progress, uint32_t keys, const netipc_client_request *call)
+{
+    const struct netipc_lookup *lookup = progress->lookup;
+    uint32_t answered = 0;
+    uint64_t generation = 0;
+    netipc_status status =
+        lookup->take(lookup->context, progress->next, keys, call->answer, call->answer_length, &answered, &generation);
+    if (status == NETIPC_OK)
+        status = check_generation(progress, generation);
+    if (status != NETIPC_OK)
+        return status;
     if (answered == 0 && keys == 1)
         return netipc_fail(NETIPC_PROTOCOL, "the server has no room in an answer to one key, and does not say that "
                                             "it never will");

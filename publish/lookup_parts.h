@@ -48,7 +48,8 @@ struct netipc_lookup {
     netipc_status (*give_up)(void *context, uint32_t index);
 };
 
-/* NETIPC_OK, and *generation is that of all parts; NETIPC_OVERRUN: they are of different ones; NETIPC_PROTOCOL: no
+/* NETIPC_OK, and *generation is that of all parts; NETIPC_OVERRUN: they are of different ones, or of
+ * different servers; NETIPC_PROTOCOL: no
  * progress; what the callbacks and netipc_client_call() give. */
 netipc_status netipc_lookup_run(const struct netipc_lookup *lookup, netipc_client *client, uint64_t timeout_ns,
                                 uint64_t *generation);

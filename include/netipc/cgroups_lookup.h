@@ -81,7 +81,8 @@ typedef struct netipc_cgroups_lookup_result netipc_cgroups_lookup_result;
  * used as by netipc_client_call(): one thread at a time, and netipc_client_abort() ends the whole call.
  *
  * timeout_ns is for the whole call, reconnecting included; 0: the client's call_timeout_ns. All parts must tell of one
- * generation: NETIPC_OVERRUN when the server went on to another one between two of them; call again. NETIPC_PROTOCOL:
+ * generation of one server: NETIPC_OVERRUN when the server went on to another one between two of them, or another
+ * server came; call again. NETIPC_PROTOCOL:
  * the answer is none to this request (other paths, or none of them answered). NETIPC_INVALID_ARGUMENT,
  * NETIPC_NO_MEMORY, and all that netipc_client_call() gives. *result is NULL but with NETIPC_OK; what was found before
  * a failure is lost.

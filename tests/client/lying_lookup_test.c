@@ -3,9 +3,12 @@
 #include "tests/client/stage.h"
 #include "tests/codec/lookups.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum lie {
     EXCEEDED_FOR_ALL,
@@ -211,14 +214,125 @@ static void an_abort_ends_the_whole_call(void **state)
     play_close(&play);
 }
 
+/* --- servers that are replaced in the middle of a call --- */
+
+struct successor {
+    const struct scene *scene;
+    struct {
+        atomic_bool may_come, serves;
+    } * board; /* shared with its process */
+};
+
+static int be_successor(void *context)
+{
+    static struct play play;
+    struct tale tale = {.lie = EXCEEDED_BUT_FOR_ONE_A_TIME};
+    struct successor *successor = context;
+    while (!atomic_load(&successor->board->may_come))
+        pause_ms(1);
+    play_open(&play, successor->scene, 1);
+    play.context = &tale;
+    atomic_store(&successor->board->serves, true);
+    while (atomic_load(&successor->board->serves)) /* until it is killed */
+        tell_tale(&play);
+    return 0;
+}
+
+/* Answers for the first path, and leaves what comes next to a process that has the same generation. */
+static void answer_one_and_be_replaced(struct play *play)
+{
+    struct successor *successor = (struct successor *)(uintptr_t)play->context;
+    const struct tale tale = {.lie = EXCEEDED_BUT_FOR_ONE_A_TIME};
+    netipc_cgroups_lookup_request_view asked;
+    if (!play_shake_hands(play, 0) || !play_receive(play))
+        return;
+    assert_int_equal(netipc_cgroups_lookup_request_decode(play->got + 32, play->got_length - 32, &asked), NETIPC_OK);
+    golden_bytes bytes = tell(&tale, &asked);
+    struct netipc_envelope envelope = play_answer(play, (uint32_t)bytes.length);
+    play_send_message(play, &envelope, bytes.data, bytes.length);
+    free(bytes.data);
+    if (!play_receive(play))
+        return;
+    atomic_store(&successor->board->may_come, true);
+    while (!atomic_load(&successor->board->serves))
+        pause_ms(1);
+    play_hang_up(play);
+}
+
+/* Its result is that of the first call, if the second one succeeds. */
+static int be_asker(void *scene)
+{
+    static const char *const paths[] = {"/4", "/5", "/6"};
+    const uint64_t timeout_ns = (uint64_t)slow_ms(20000) * 1000000;
+    netipc_client_config config = client_config(scene);
+    netipc_client *client = open_ready_client(&config);
+    netipc_cgroups_lookup_result *result = (void *)client;
+    netipc_status status = netipc_cgroups_lookup_call(client, paths, 3, timeout_ns, &result);
+    assert_true(result == NULL || status == NETIPC_OK);
+    netipc_cgroups_lookup_result_free(result);
+    expect_status(netipc_cgroups_lookup_call(client, paths, 3, timeout_ns, &result), NETIPC_OK);
+    netipc_cgroups_lookup_result_free(result);
+    netipc_client_close(client);
+    return (int)status;
+}
+
+enum { NO_NAMESPACE = 77 };
+
+/* Sees no pid of a server. */
+static int be_asker_elsewhere(void *scene)
+{
+    if (unshare(CLONE_NEWPID) != 0)
+        return NO_NAMESPACE;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(be_asker(scene));
+    return wait_child(pid, slow_ms(20000));
+}
+
+static int ask_two_servers(struct scene *scene, int (*asker)(void *scene))
+{
+    static struct play play;
+    struct successor successor = {.scene = scene};
+    successor.board = mmap(NULL, sizeof *successor.board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(successor.board != MAP_FAILED);
+    play_open(&play, scene, 1);
+    pid_t pid = start_child(be_successor, &successor), asking = start_child(asker, scene);
+    play_begin(&play, answer_one_and_be_replaced, &successor);
+    int status = wait_child(asking, slow_ms(40000));
+    play_end(&play);
+    play_close(&play);
+    kill_and_reap(pid);
+    munmap(successor.board, sizeof *successor.board);
+    return status;
+}
+
+static void parts_of_two_servers_are_not_joined(void **state)
+{
+    assert_int_equal(ask_two_servers(*state, be_asker), NETIPC_OVERRUN);
+}
+
+static void parts_of_two_servers_of_another_pid_namespace_are_not_joined_either(void **state)
+{
+    int status = ask_two_servers(*state, be_asker_elsewhere);
+    if (status == NO_NAMESPACE)
+        print_message("skip: this process may not make pid namespaces\n");
+    else
+        assert_int_equal(status, NETIPC_OVERRUN);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(a_server_that_lies_is_found_out),   test(an_answer_for_another_path_is_refused),
-        test(one_path_at_a_time_gets_there_too), test(what_is_oversized_as_the_first_of_many_is_asked_for_among_fewer),
-        test(the_deadline_is_one_for_all_parts), test(an_abort_ends_the_whole_call),
+        test(parts_of_two_servers_are_not_joined),
+        test(parts_of_two_servers_of_another_pid_namespace_are_not_joined_either),
+        test(a_server_that_lies_is_found_out),
+        test(an_answer_for_another_path_is_refused),
+        test(one_path_at_a_time_gets_there_too),
+        test(what_is_oversized_as_the_first_of_many_is_asked_for_among_fewer),
+        test(the_deadline_is_one_for_all_parts),
+        test(an_abort_ends_the_whole_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
