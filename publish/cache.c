@@ -7,22 +7,31 @@
 #include "shm/detail.h"
 #include "shm/sized.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The process that has opened caches; 0: none. liburcu's locks may be held by threads that a forked child does not
- * have, and it has no way to ask: there, nothing of it may be used. */
-static netipc_atomic_u32 process;
+/* Knows the process that has opened caches. liburcu's locks may be held by threads that a forked child does not have,
+ * and it has no way to ask: there, nothing of it may be used. A number would not do: a child may have its parent's pid,
+ * in a pid namespace of its own. */
+static struct {
+    pthread_once_t opens;
+    struct netipc_fork_guard guard;
+} process = {.opens = PTHREAD_ONCE_INIT};
+
+static void arm_process(void)
+{
+    (void)netipc_fork_guard_arm(&process.guard); /* goes by the pid when it fails */
+}
 
 static netipc_status join_process(void)
 {
-    uint32_t pid = netipc_os_pid(), before = netipc_load(&process, relaxed); /* a number, no data hangs on it */
-    if (before == 0)
-        before = netipc_fetch_or(&process, pid, relaxed); /* of several threads each puts in the same */
-    if (before == 0 || before == pid)
+    pthread_once(&process.opens, arm_process);
+    if (!netipc_fork_guard_forked(&process.guard))
         return NETIPC_OK;
     return netipc_fail(NETIPC_FORKED,
-                       "process %u was forked from one that has opened caches, and may open none before exec", pid);
+                       "process %u was forked from one that has opened caches, and may open none before exec",
+                       netipc_os_pid());
 }
 
 void netipc_cache_config_init(netipc_cache_config *config)

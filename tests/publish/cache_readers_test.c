@@ -7,12 +7,15 @@
 #include "tests/publish/service.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -454,11 +457,66 @@ static void a_forked_child_has_no_cache_and_harms_none(void **state)
     netipc_cache_close(forked);
 }
 
+static void open_and_close_one(void)
+{
+    netipc_subscriber_config subscriber;
+    netipc_cache_config config = cached_config(&subscriber);
+    netipc_cache *cache;
+    child_check(netipc_cache_open(&config, &cache) == NETIPC_OK);
+    netipc_cache_close(cache);
+}
+
+static void open_none(void)
+{
+    netipc_subscriber_config subscriber;
+    netipc_cache_config config = cached_config(&subscriber);
+    netipc_cache *cache;
+    child_check(getpid() == 1);
+    child_check(netipc_cache_open(&config, &cache) == NETIPC_FORKED && cache == NULL);
+}
+
+/* Runs it as process 1 of a pid namespace. */
+static int as_process_1(void (*run)(void))
+{
+    int status;
+    if (unshare(CLONE_NEWPID) != 0)
+        return 77;
+    pid_t child = fork();
+    if (child == 0) {
+        run();
+        _exit(0);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void be_process_1_twice(void)
+{
+    child_check(getpid() == 1);
+    open_and_close_one();
+    child_check(as_process_1(open_none) == 0);
+}
+
+static void try_to_be_process_1(void)
+{
+    int status = as_process_1(be_process_1_twice);
+    if (status == 77)
+        fprintf(stderr, "skip: this process may not make pid namespaces\n");
+    child_check(status == 0 || status == 77);
+}
+
+/* The first test, as this process must not have opened any cache itself. */
+static void a_forked_child_with_the_pid_of_its_parent_has_none_either(void **state)
+{
+    (void)state;
+    in_a_child(try_to_be_process_1);
+}
+
 #define cache_test(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cache_test(a_forked_child_with_the_pid_of_its_parent_has_none_either),
         cache_test(refreshes_beside_eight_looping_readers_all_complete),
         cache_test(a_thread_that_stays_inside_stops_no_refresh),
         cache_test(what_a_thread_holds_up_has_a_limit),
