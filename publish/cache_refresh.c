@@ -73,6 +73,12 @@ static netipc_status read_latest(netipc_cache *cache, struct netipc_cache_block 
     return netipc_fail(NETIPC_OVERRUN, "the snapshot has grown during each of %d reads", READS_MOST);
 }
 
+static void note_fetched(netipc_cache *cache, const uint64_t incarnation[2], uint64_t generation)
+{
+    memcpy(cache->fetched_incarnation, incarnation, sizeof cache->fetched_incarnation);
+    cache->fetched_generation = generation;
+}
+
 static netipc_status build_from_region(netipc_cache *cache)
 {
     netipc_status status = check_room(cache);
@@ -91,11 +97,9 @@ static netipc_status build_from_region(netipc_cache *cache)
                                             .source = NETIPC_CACHE_REGION};
         status = adopt(cache, generation, (size_t)info.length, &told);
     }
-    if (status == NETIPC_OK) {
-        memcpy(cache->fetched_incarnation, info.incarnation, sizeof cache->fetched_incarnation);
-        cache->fetched_generation = info.generation;
-    }
-    if (status != NETIPC_OK)
+    if (status == NETIPC_OK)
+        note_fetched(cache, info.incarnation, info.generation);
+    else
         netipc_cache_give_back(&cache->reclaimer, generation);
     return status;
 }
@@ -132,6 +136,17 @@ static netipc_status fetch_from_region(netipc_cache *cache)
     bool settled = status == NETIPC_OK || status == NETIPC_CORRUPT || status == NETIPC_INCOMPATIBLE;
     netipc_store(&cache->settled, settled ? cache->tried : 0, relaxed); /* no other data hangs on it */
     return status;
+}
+
+/* What a publisher left that is gone is older than what a server has answered that came after it. */
+static void pass_over_region(netipc_cache *cache)
+{
+    netipc_subscriber_info info = {.size = sizeof info};
+    if (netipc_subscriber_status(cache->subscriber, &info) != NETIPC_OK)
+        return;
+    note_fetched(cache, info.incarnation, info.generation);
+    cache->tried = info.generation;
+    netipc_store(&cache->settled, cache->tried, relaxed);
 }
 
 /* --- by request --- */
@@ -200,8 +215,13 @@ static netipc_status bring_up_to_date(netipc_cache *cache)
     }
     int is_new; /* asked for, so that a wait knows whose generations are meant */
     netipc_status connected = netipc_subscriber_refresh(cache->subscriber, &is_new);
-    if (cache->client != NULL && (connected == NETIPC_UNSUPPORTED || connected == NETIPC_INCOMPATIBLE))
-        return fetch_by_request(cache, true);
+    if (cache->client != NULL && (connected == NETIPC_UNSUPPORTED || connected == NETIPC_INCOMPATIBLE)) {
+        connected = fetch_by_request(cache, true);
+        if (connected == NETIPC_OK) {
+            pass_over_region(cache);
+            return NETIPC_OK;
+        }
+    }
     /* Also what a publisher left that is gone. */
     netipc_status fetched = fetch_from_region(cache);
     return connected != NETIPC_OK ? connected : fetched;

@@ -31,7 +31,7 @@ struct netipc_cache {
 
     /* The owner's. */
     uint64_t tried; /* the region's generation that a refresh last tried to fetch */
-    uint64_t fetched_incarnation[2], fetched_generation; /* … and that one did fetch; 0: none */
+    uint64_t fetched_incarnation[2], fetched_generation; /* … and that none is to fetch again; 0: none */
     bool by_request;
     uint64_t sessions; /* that the client had had when it was found that there is no region */
     struct netipc_cache_reclaimer reclaimer;

@@ -281,6 +281,54 @@ static void a_publisher_takes_over_from_a_server_and_back(void **state)
     netipc_cache_close(cache);
 }
 
+/* As the one above, but the last snapshot of the publisher was never fetched. */
+static void what_a_publisher_left_is_no_news_beside_a_server(void **state)
+{
+    (void)state;
+    netipc_cache *cache = open_eager(0);
+    netipc_publisher *publisher = cached_publisher();
+    cached_publish_cgroups(publisher, 20, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    cached_publish_cgroups(publisher, 20, 2);
+    netipc_publisher_close(publisher);
+    netipc_server *server = serve();
+    will_answer_cgroups(20, 3);
+    cached_refresh(cache, NETIPC_OK, true);
+    cached_expect(cache, 20, 3);
+    /* A loop of refresh and wait does not run hot on it, … */
+    assert_false(netipc_cache_changed(cache));
+    assert_int_equal(netipc_cache_wait(cache, UINT64_MAX), NETIPC_DISCONNECTED);
+    cached_refresh(cache, NETIPC_OK, false);
+    assert_false(netipc_cache_changed(cache));
+    /* … and it does not come back. */
+    netipc_server_close(server);
+    cached_refresh(cache, NETIPC_NOT_FOUND, false);
+    cached_expect(cache, 20, 3);
+    netipc_cache_close(cache);
+}
+
+static void what_a_publisher_left_is_taken_when_a_server_fails(void **state)
+{
+    (void)state;
+    netipc_cache *cache = open_eager(0);
+    netipc_publisher *publisher = cached_publisher();
+    cached_publish_cgroups(publisher, 20, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    cached_publish_cgroups(publisher, 20, 2);
+    netipc_publisher_close(publisher);
+    netipc_server *server = serve();
+    will_answer((struct cgroups_payload){NULL, 0}, NETIPC_NO_MEMORY);
+    cached_refresh(cache, NETIPC_REQUEST_FAILED, true);
+    cached_expect(cache, 20, 2);
+    assert_false(netipc_cache_changed(cache));
+    assert_int_equal(netipc_cache_wait(cache, UINT64_MAX), NETIPC_DISCONNECTED);
+    will_answer_cgroups(20, 3);
+    cached_refresh(cache, NETIPC_OK, true);
+    cached_expect(cache, 20, 3);
+    netipc_server_close(server);
+    netipc_cache_close(cache);
+}
+
 static void without_requests_a_server_is_of_no_use(void **state)
 {
     (void)state;
@@ -355,6 +403,8 @@ int main(void)
         cache_test(both_ways_give_the_same),
         cache_test(wrong_answers_are_told_and_not_taken),
         cache_test(a_publisher_takes_over_from_a_server_and_back),
+        cache_test(what_a_publisher_left_is_no_news_beside_a_server),
+        cache_test(what_a_publisher_left_is_taken_when_a_server_fails),
         cache_test(without_requests_a_server_is_of_no_use),
         cache_test(an_abort_ends_requests_too),
         cache_test(a_server_that_does_not_answer_is_asked_once_a_refresh),
