@@ -145,8 +145,9 @@ NETIPC_API void netipc_publisher_close(netipc_publisher *publisher);
  * subscriber that sleeps, and now and then two looks at a clock beside it. A snapshot larger than a slot moves
  * everybody to a larger region first, which allocates it; then NETIPC_TOO_LARGE, NETIPC_NO_MEMORY,
  * NETIPC_NO_DESCRIPTORS and NETIPC_SYSTEM are possible, and the previous snapshot stays published. NETIPC_WRONG_STATE:
- * between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT. NETIPC_CORRUPT: the bytes
- * are not what the publisher's schema says; nothing is published.
+ * between _begin and _commit. NETIPC_FORKED. NETIPC_INVALID_ARGUMENT. NETIPC_CORRUPT: the
+ * publisher's schema does not find the items and their keys in the bytes; nothing is published. Its check, of every
+ * string and byte of padding, is for readers, and not made here.
  */
 NETIPC_API NETIPC_NODISCARD netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length,
                                                          uint64_t *generation);
