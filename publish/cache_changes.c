@@ -5,6 +5,7 @@
 #include "shm/checked.h"
 #include "shm/detail.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Comparisons of keys that an item may cost, on average. One or two are usual; only hashes that were made for it need
@@ -20,12 +21,24 @@ struct partners {
 
 #define TAKEN UINT32_MAX
 
+/* What a block may have too much, beside three times what it needs. */
+enum { BLOCK_ROOM = 65536 };
+
+/* As netipc_cache_block_reserve(), but a block that a far larger snapshot needed is given back. */
+static netipc_status reserve(struct netipc_cache_block *block, uint64_t length)
+{
+    if (block->capacity / 4 > length + BLOCK_ROOM) {
+        free(block->bytes);
+        *block = (struct netipc_cache_block){0};
+    }
+    return netipc_cache_block_reserve(block, length);
+}
+
 static netipc_status open_partners(netipc_cache *cache, const struct netipc_cache_generation *before,
                                    uint32_t after_count, struct partners *partners)
 {
     size_t bucket_count = (size_t)1 << (32 - before->shift), count = before->snapshot.count;
-    netipc_status status =
-        netipc_cache_block_reserve(&cache->partners, (uint64_t)(bucket_count + count) * sizeof(uint32_t));
+    netipc_status status = reserve(&cache->partners, (uint64_t)(bucket_count + count) * sizeof(uint32_t));
     if (status != NETIPC_OK)
         return status;
     partners->of = before;
@@ -85,9 +98,9 @@ static void compare_with(netipc_cache *cache, struct partners *partners, const s
 netipc_status netipc_cache_compare(netipc_cache *cache, const struct netipc_cache_generation *before,
                                    const struct netipc_cache_generation *after)
 {
-    struct partners partners;
+    struct partners partners = {0};
     uint64_t most = (uint64_t)after->snapshot.count + (before != NULL ? before->snapshot.count : 0);
-    netipc_status status = netipc_cache_block_reserve(&cache->changes, most * sizeof(netipc_cache_change));
+    netipc_status status = reserve(&cache->changes, most * sizeof(netipc_cache_change));
     if (status == NETIPC_OK && before != NULL)
         status = open_partners(cache, before, after->snapshot.count, &partners);
     if (status != NETIPC_OK)
