@@ -24,6 +24,8 @@ static void shake_hands(struct finding *finding, const struct options *options, 
     config.run_dir = options->run_dir;
     config.service = finding->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.checksum = options->checksum;
     config.max_request_payload = max_request_payload;
     config.connect_timeout_ns = left_ns(deadline_ns);
@@ -76,6 +78,8 @@ static netipc_status look_at_publication(struct finding *finding, const struct o
     config.run_dir = options->run_dir;
     config.service = finding->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.checksum = options->checksum;
     config.connect_timeout_ns = left_ns(deadline_ns);
     config.leases = 1; /* to see whether there is one for a reader */

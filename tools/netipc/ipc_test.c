@@ -122,6 +122,8 @@ static netipc_status open_trial(struct trial *trial)
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.checksum = options->checksum;
     config.connect_timeout_ns = config.call_timeout_ns = options->timeout_ns;
     config.backoff_first_ns = 0; /* who waits for this program wants to know now */

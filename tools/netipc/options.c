@@ -31,6 +31,7 @@ enum {
     JSON,
     HELP,
     VERSION,
+    ALLOW_UID,
     OPTIONS_MOST = 16
 };
 
@@ -40,22 +41,24 @@ enum { COUNT_MOST = 10000000, TIMEOUT_MOST_MS = 86400000, DIGITS_MOST = 16 };
 static const struct {
     struct option option;
     unsigned commands;
-} all_options[] = {{{"run-dir", required_argument, NULL, RUN_DIR}, ALL},
-                   {{"service", required_argument, NULL, SERVICE}, ALL},
-                   {{"token", required_argument, NULL, TOKEN}, ALL},
-                   {{"token-file", required_argument, NULL, TOKEN_FILE}, ALL},
-                   {{"timeout", required_argument, NULL, TIMEOUT}, ALL},
-                   {{"checksum", required_argument, NULL, CHECKSUM}, ALL},
-                   {{"method", required_argument, NULL, METHOD}, COMMAND_IPC_TEST | COMMAND_IPC_SERVE},
-                   {{"count", required_argument, NULL, COUNT}, COMMAND_IPC_TEST},
-                   {{"batch", required_argument, NULL, BATCH}, COMMAND_IPC_TEST},
-                   {{"workers", required_argument, NULL, WORKERS}, COMMAND_IPC_SERVE},
-                   {{"output", required_argument, NULL, OUTPUT}, COMMAND_READ},
-                   {{"rpc", no_argument, NULL, RPC}, COMMAND_READ},
-                   {{"verbose", no_argument, NULL, VERBOSE}, COMMAND_HEALTH_CHECK | COMMAND_IPC_SERVE},
-                   {{"json", no_argument, NULL, JSON}, COMMAND_HEALTH_CHECK | COMMAND_IPC_TEST},
-                   {{"help", no_argument, NULL, HELP}, ALL},
-                   {{"version", no_argument, NULL, VERSION}, ALL}};
+} all_options[] = {
+    {{"run-dir", required_argument, NULL, RUN_DIR}, ALL},
+    {{"service", required_argument, NULL, SERVICE}, ALL},
+    {{"token", required_argument, NULL, TOKEN}, ALL},
+    {{"token-file", required_argument, NULL, TOKEN_FILE}, ALL},
+    {{"allow-uid", required_argument, NULL, ALLOW_UID}, COMMAND_HEALTH_CHECK | COMMAND_IPC_TEST | COMMAND_READ},
+    {{"timeout", required_argument, NULL, TIMEOUT}, ALL},
+    {{"checksum", required_argument, NULL, CHECKSUM}, ALL},
+    {{"method", required_argument, NULL, METHOD}, COMMAND_IPC_TEST | COMMAND_IPC_SERVE},
+    {{"count", required_argument, NULL, COUNT}, COMMAND_IPC_TEST},
+    {{"batch", required_argument, NULL, BATCH}, COMMAND_IPC_TEST},
+    {{"workers", required_argument, NULL, WORKERS}, COMMAND_IPC_SERVE},
+    {{"output", required_argument, NULL, OUTPUT}, COMMAND_READ},
+    {{"rpc", no_argument, NULL, RPC}, COMMAND_READ},
+    {{"verbose", no_argument, NULL, VERBOSE}, COMMAND_HEALTH_CHECK | COMMAND_IPC_SERVE},
+    {{"json", no_argument, NULL, JSON}, COMMAND_HEALTH_CHECK | COMMAND_IPC_TEST},
+    {{"help", no_argument, NULL, HELP}, ALL},
+    {{"version", no_argument, NULL, VERSION}, ALL}};
 
 static const struct {
     const char *words[2];
@@ -151,6 +154,17 @@ static enum options_result set_number(struct options *options, int option, const
     }
 }
 
+static enum options_result add_uid(struct options *options, const char *value)
+{
+    uint64_t uid;
+    if (!parse_number(value, 0, UINT32_MAX - 1, &uid))
+        return wrong("--allow-uid takes the number of a user, not", value);
+    if (options->allowed_uid_count == ALLOWED_UIDS_MOST)
+        return wrong("--allow-uid takes 16 users at most, one more is", value);
+    options->allowed_uids[options->allowed_uid_count++] = (uint32_t)uid;
+    return OPTIONS_RUN;
+}
+
 static enum options_result set(struct options *options, int option, const char *value, netipc_status *status)
 {
     switch (option) {
@@ -170,6 +184,8 @@ static enum options_result set(struct options *options, int option, const char *
     case TOKEN_FILE:
         options->token_given = true;
         return read_token(value, &options->token, status);
+    case ALLOW_UID:
+        return add_uid(options, value);
     case CHECKSUM:
         return parse_checksum(value, &options->checksum) ? OPTIONS_RUN
                                                          : wrong("--checksum takes ieee or castagnoli, not", value);

@@ -10,6 +10,8 @@
 /* Bits, so that an option can say which commands take it. */
 enum command { COMMAND_HEALTH_CHECK = 1, COMMAND_IPC_TEST = 2, COMMAND_IPC_SERVE = 4, COMMAND_READ = 8 };
 
+enum { ALLOWED_UIDS_MOST = 16 };
+
 /* The command line, checked. Strings belong to argv or to the environment. */
 struct options {
     enum command command;
@@ -17,6 +19,8 @@ struct options {
     const char *service; /* NULL: all, which only a health check can be told */
     uint64_t token;
     bool token_given;
+    uint32_t allowed_uids[ALLOWED_UIDS_MOST]; /* who may serve */
+    uint32_t allowed_uid_count;               /* 0: the effective uid and root */
     uint64_t timeout_ns;
     const struct method *method;
     uint64_t count; /* calls */

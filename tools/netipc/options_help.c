@@ -20,6 +20,10 @@ static const char program_help[] = "Usage: netipc COMMAND [OPTION]...\n"
 
 #define CHECKSUM_HELP "  --checksum KIND    ieee or castagnoli behind each packet, or no session (none)\n"
 
+#define UID_HELP                                                                                                       \
+    "  --allow-uid UID    whose services are trusted, and who may own the run directory;\n"                            \
+    "                     may be given several times (the effective uid and root)\n"
+
 #define TOKEN_HELP                                                                                                     \
     "  --token HEX        what to present, or to ask for: up to 16 hexadecimal digits\n"                               \
     "                     (from $NETDATA_INVOCATION_ID, else $INVOCATION_ID, else 0)\n"                                \
@@ -29,7 +33,7 @@ static const char health_check_help[] =
     "Usage: netipc health-check [OPTION]...\n"
     "Connects to one service or to each *.sock of the run directory: attaches to a\n"
     "publication and reads its latest snapshot, or shakes hands with a server.\n"
-    "\n" PLACE_HELP "  --service NAME     only this one\n" TOKEN_HELP
+    "\n" PLACE_HELP "  --service NAME     only this one\n" TOKEN_HELP UID_HELP
     "  --timeout MS       for each service, 1 to 86400000 (5000)\n" CHECKSUM_HELP
     "  --verbose          more than a line for each service\n"
     "  --json             one JSON object\n"
@@ -47,7 +51,7 @@ static const char ipc_test_help[] =
     "\n" PLACE_HELP "  --service NAME     name of the service\n"
     "  --method METHOD    increment or string-reverse\n"
     "  --count N          calls, 1 to 10000000 (1)\n"
-    "  --batch N          items in each call, 1 to 65536 (1)\n" TOKEN_HELP
+    "  --batch N          items in each call, 1 to 65536 (1)\n" TOKEN_HELP UID_HELP
     "  --timeout MS       for each call, and to connect, 1 to 86400000 (5000)\n" CHECKSUM_HELP
     "  --json             one JSON object\n"
     "  --help             print this and end\n"
@@ -75,7 +79,7 @@ static const char read_help[] =
     "\n" PLACE_HELP "  --service NAME     name of the service\n"
     "  --output FILE      where to; replaced at once when all is written (stdout)\n"
     "  --rpc              ask for it as programs do that cannot attach to a\n"
-    "                     publication, by the method cgroups-snapshot\n" TOKEN_HELP
+    "                     publication, by the method cgroups-snapshot\n" TOKEN_HELP UID_HELP
     "  --timeout MS       1 to 86400000 (5000)\n" CHECKSUM_HELP "  --help             print this and end\n"
     "\n"
     "Exit codes: 0 written; 2 nothing was published yet; 30 wrong usage; else the\n"

@@ -18,6 +18,8 @@ static netipc_status open_subscriber(const struct options *options, netipc_subsc
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.checksum = options->checksum;
     config.connect_timeout_ns = options->timeout_ns;
     return netipc_subscriber_open(&config, subscriber);
@@ -42,6 +44,8 @@ static netipc_status open_client(const struct options *options, netipc_client **
     config.run_dir = options->run_dir;
     config.service = options->service;
     config.token = options->token;
+    config.allowed_uids = options->allowed_uids;
+    config.allowed_uid_count = options->allowed_uid_count;
     config.checksum = options->checksum;
     config.max_request_payload = 1024;
     config.max_batch_items = 1;

@@ -8,6 +8,7 @@
 #   serving       ipc serve from its ready line to a signal, which leaves nothing behind
 #   reading       read, to standard output and to files
 #   full-disk     what cannot be written is told
+#   other-user    services of another user, as root
 set -euo pipefail
 case=$1
 netipc=$2
@@ -162,6 +163,9 @@ health-check --token 12g4
 health-check --verbose=1
 health-check --checksum crc32
 health-check --checksum
+health-check --allow-uid nobody
+health-check --allow-uid -1
+health-check --allow-uid 4294967295
 health-check --run-dir=
 ipc test
 ipc test --service a
@@ -173,6 +177,7 @@ ipc test --service a --method increment --batch 0
 ipc test --service a --method increment --batch 65537
 ipc test --service a --method increment --workers 1
 ipc serve --service a
+ipc serve --service a --method increment --allow-uid 1
 ipc serve --service a --method increment --workers 65
 ipc serve --service a --method increment --count 1
 read
@@ -338,6 +343,28 @@ test_calls()
     freeze "$started"
     timeout=200 expect_calls 3 0 0 --service stopped --method increment --count 100
     kill -CONT "$started"
+}
+
+# As root: the services of a daemon that runs as somebody else, in a directory of its own.
+test_other_user()
+{
+    local other=12345 as_other=(setpriv --reuid 12345 --regid 12345 --clear-groups)
+    if [ "$(id -u)" != 0 ] || ! chmod 711 "$work" || ! "${as_other[@]}" "$netipc" --version >/dev/null 2>&1; then
+        echo 'skip: only root can be somebody else, and the build must be readable for that'
+        exit 77
+    fi
+    chown $other "$run"
+    start "${as_other[@]}" "$netipc" ipc serve --run-dir "$run" --service increment --method increment
+    start "${as_other[@]}" "$peer" full "$run" snapshots
+    expect_calls 26 0 0 --service increment --method increment
+    expect_calls 26 0 0 --service increment --method increment --allow-uid 1
+    expect_calls 0 3 0 --service increment --method increment --count 3 --allow-uid 1 --allow-uid $other
+    expect_health 26 snapshots
+    expect_health 0 snapshots --allow-uid $other
+    expect_health 0 increment --allow-uid $other
+    expect 26 read --run-dir "$run" --service snapshots
+    expect 0 read --run-dir "$run" --service snapshots --allow-uid $other
+    expect 0 read --run-dir "$run" --service snapshots --allow-uid $other --rpc
 }
 
 test_serving()
