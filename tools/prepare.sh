@@ -159,5 +159,7 @@ if [[ " ${groups[*]} " == *' test '* ]]; then
 elif [ ! -e "$build_dir/CMakeCache.txt" ]; then
     configure+=(-DNETIPC_BUILD_TESTS=OFF)
 fi
+# Looked at by cmake only for a directory that is not configured yet. A tenth faster than make.
+[ -n "${CMAKE_GENERATOR:-}" ] || ! command -v ninja >/dev/null || export CMAKE_GENERATOR=Ninja
 "${configure[@]}" "${arguments[@]}" </dev/null
 cmake --build "$build_dir" --parallel "$jobs" </dev/null

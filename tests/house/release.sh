@@ -5,8 +5,8 @@
 set -euo pipefail
 tree=$1 cmake=$2 compiler=$3
 rm -rf build
-"$cmake" -S "$tree" -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$compiler" -DNETIPC_BUILD_TESTS=OFF \
+"$cmake" -S "$tree" -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_C_COMPILER="$compiler" -DNETIPC_BUILD_TESTS=OFF \
     -DNETIPC_BUILD_BENCH=OFF -DNETIPC_BUILD_TOOLS=OFF >configure.log || { cat configure.log; exit 1; }
-grep -q -- '-Werror' build/build.ninja || { echo 'FAIL: warnings are no errors here'; exit 1; }
+grep -q -- '-Werror' build/compile_commands.json || { echo 'FAIL: warnings are no errors here'; exit 1; }
 "$cmake" --build build --target netipc_shared >build.log || { cat build.log; exit 1; }
 rm -rf build
