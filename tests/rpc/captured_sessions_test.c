@@ -179,8 +179,8 @@ static void allow_differences(const golden_session *session, const unsigned char
     memcpy(&wanted, expected + ENVELOPE, sizeof wanted);
     memcpy(&got, ours + ENVELOPE, sizeof got);
     if (wanted.server_supported_profiles != 0) {
-        struct netipc_hello said;
-        memcpy(&said, session->steps[0].packet.data + ENVELOPE, sizeof said);
+        struct netipc_hello said = {0};
+        memcpy(&said, session->steps[0].packet.data + ENVELOPE, NETIPC_WIRE_HELLO_SIZE);
         wanted.server_supported_profiles |= more_profiles;
         wanted.intersection_profiles |= more_profiles & said.supported_profiles;
         wanted.selected_profile = netipc_wire_select_profile(wanted.intersection_profiles, said.preferred_profiles);
