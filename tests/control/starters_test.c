@@ -140,7 +140,7 @@ static void of_two_starters_for_a_stale_socket_exactly_one_wins(void **state)
         assert_int_equal(access(scene->socket_path, F_OK), -1);
     }
     for (int i = 0; i < STARTERS; i++)
-        assert_int_equal(wait_child(pids[i], slow_ms(5000)), 0);
+        assert_int_equal(wait_child(pids[i], slow_ms(20000)), 0);
     print_message("wins: %u and %u\n", wins[0], wins[1]);
     munmap(race, sizeof *race);
 }

@@ -22,6 +22,7 @@ static const char no_placement[] = "qemu ignores MADV_COLLAPSE and MADV_POPULATE
 #ifdef __s390x__
 static const char no_calls[] = "qemu has neither mbind nor move_pages, so too few refusals can be seen";
 #endif
+static const char no_wipeonfork[] = "qemu ignores MADV_WIPEONFORK, and the child has its parent's pid";
 static const char no_refusals[] = "qemu has neither seccomp filters nor PR_SET_THP_DISABLE";
 
 static const struct left_out {
@@ -33,6 +34,7 @@ static const struct left_out {
     {"publish_fork_test", "a_child_inherits_no_writable_memory", no_dontfork},
     {"publish_reader_test", "a_child_is_told_so_and_its_close_ends_no_view_of_the_parent", no_dontfork},
     {"publish_limits_test", "too_few_descriptors_make_a_refresh_fail_until_there_are_enough", no_dontfork},
+    {"publish_cache_readers_test", "a_forked_child_with_the_pid_of_its_parent_has_none_either", no_wipeonfork},
     {"shm_placement_test", "a_region_is_of_huge_pages_on_both_sides", no_placement},
     {"shm_placement_test", "a_view_is_resident_before_anybody_reads_of_it", no_placement},
     {"shm_placement_test", "a_view_is_resident_also_where_the_kernel_cannot_populate", no_refusals},
