@@ -6,7 +6,7 @@
  * The slot ring, the publisher's side. The reader's is ring_reader.h; they are two halves of one protocol:
  *
  *     publisher                                        copying reader
- *     P1  bytes into the claimed slot    relaxed       R1  hot ← latest              acquire
+ *     P1  payload, annex into the slot   relaxed       R1  hot ← latest              acquire
  *     P2  slot header but seq            relaxed       R2  seq0 ← seq                acquire  pairs with P3
  *     P3  seq ← 2 x generation           release       R3  slot header, checked      relaxed
  *     P4  latest ← generation:LIVE:slot  release       R4  bytes out                 relaxed
