@@ -9,7 +9,7 @@ static bool measure(struct experiment *experiment)
 {
     struct calibration calibration;
     notice_progress("calibrate");
-    if (!calibration_run(&experiment->cpus, true, &calibration, &experiment->failure))
+    if (!calibration_run(&experiment->cpus, !experiment->options.quick, &calibration, &experiment->failure))
         return false;
     json_object_put(experiment->results);
     experiment->results = calibration_json(&calibration);

@@ -25,7 +25,7 @@ struct command {
     const char *name;
     const char *summary; /* one line */
     const char *help;    /* what is measured, and how */
-    unsigned taken;      /* OPTIONS_… */
+    uint64_t taken;      /* OPTIONS_… */
     struct options defaults;
     bool (*check)(const struct options *options);   /* may be NULL. False, and a notice: they do not fit together */
     const char *first, *others;                     /* who runs on which CPU; NULL: publisher, subscribers */

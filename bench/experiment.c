@@ -29,7 +29,7 @@ static bool pick_cpus(struct experiment *experiment)
         experiment->cpus = experiment->options.cpus;
         good = cpus_check(&experiment->cpus);
     } else {
-        good = cpus_pick(experiment->options.relation, &experiment->cpus);
+        good = cpus_pick((enum cpus_relation)experiment->options.relation, &experiment->cpus);
     }
     if (good && !experiment->options.quiet)
         notice("%s on CPU %u, %s%s on CPU %u: they %s",
@@ -38,44 +38,6 @@ static bool pick_cpus(struct experiment *experiment)
                experiment->command->others != NULL ? experiment->command->others : "subscribers",
                experiment->cpus.numbers[1], experiment->cpus.how);
     return good;
-}
-
-static void start_params(struct experiment *experiment)
-{
-    const struct options *options = &experiment->options;
-    unsigned taken = experiment->command->taken;
-    if (taken & (OPTIONS_SIZE | OPTIONS_ITEM_SIZE))
-        document_count(experiment->params, "size", options->size);
-    if (taken & OPTIONS_SESSIONS)
-        document_count(experiment->params, "sessions", options->sessions);
-    if (taken & OPTIONS_READERS)
-        document_count(experiment->params, "readers", options->readers);
-    if (taken & OPTIONS_CLIENTS)
-        document_count(experiment->params, "clients", options->clients);
-    if (taken & OPTIONS_WORKERS)
-        document_count(experiment->params, "workers", options->workers);
-    if (taken & OPTIONS_BATCH)
-        document_count(experiment->params, "batch", options->batch);
-    if (taken & OPTIONS_POLITE)
-        document_count(experiment->params, "polite", options->polite);
-    if (taken & OPTIONS_ITEMS)
-        document_count(experiment->params, "items", options->items);
-    if (taken & OPTIONS_THREADS)
-        document_count(experiment->params, "threads", options->threads);
-    if (taken & OPTIONS_CHANGES)
-        json_object_object_add(experiment->params, "changes", json_object_new_boolean(options->changes));
-    if (taken & OPTIONS_HZ)
-        document_number(experiment->params, "hz", options->hz);
-    if (taken & OPTIONS_DURATION)
-        document_number(experiment->params, "duration", options->duration);
-    if (taken & OPTIONS_REPEAT)
-        document_count(experiment->params, "repeat", options->repeat);
-    if (taken & OPTIONS_WAIT)
-        document_text(experiment->params, "wait", options_wait_name(options->wait));
-    if (taken & OPTIONS_WAIT)
-        document_count(experiment->params, "spin_ns", options_spin_ns(options));
-    if (taken & OPTIONS_MODE)
-        document_text(experiment->params, "mode", options_mode_name(options->mode));
 }
 
 static bool calibrate(struct experiment *experiment, const char *when, struct calibration *calibration)
@@ -142,7 +104,7 @@ int experiment_run(const struct command *command, const struct options *options)
         experiment.params = json_object_new_object();
         experiment.results = json_object_new_object();
         experiment.ratios = json_object_new_object();
-        start_params(&experiment);
+        options_describe(command->taken, &experiment.options, experiment.params);
         document = measure(&experiment);
     }
     notice_progress_end();

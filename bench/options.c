@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/options.h"
 
+#include "bench/document.h"
 #include "bench/notice.h"
 #include "bench/payload.h"
 #include "bench/quantity.h"
@@ -9,191 +10,152 @@
 #include <getopt.h>
 #include <netipc/server.h>
 #include <netipc/subscriber.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-enum code {
-    CODE_SIZE = 256,
-    CODE_ITEM_SIZE,
-    CODE_CLIENTS,
-    CODE_WORKERS,
-    CODE_BATCH,
-    CODE_POLITE,
-    CODE_ITEMS,
-    CODE_THREADS,
-    CODE_CHANGES,
-    CODE_SESSIONS,
-    CODE_READERS,
-    CODE_HZ,
-    CODE_DURATION,
-    CODE_REPEAT,
-    CODE_WAIT,
-    CODE_SPIN_NS,
-    CODE_MODE,
-    CODE_CPUS,
-    CODE_TOPOLOGY,
-    CODE_JSON,
-    CODE_QUIET,
-    CODE_HELP
-};
-
 enum { ITEM_SIZE_LEAST = 8, ITEM_SIZE_MOST = 64 << 10, CLIENTS_MOST = 256, BATCH_MOST = 1024 };
 enum { ITEMS_MOST = 100000, THREADS_MOST = 64 };
-enum { SIZE_MOST = 64 << 20, SESSIONS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
+enum { SIZE_MOST = 64 << 20, READERS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
+
+/* What --quick leaves of the duration. */
+enum { QUICK_SHARE = 10 };
+
+/* How a value is written, and what the field is. */
+enum kind {
+    KIND_FLAG,    /* bool */
+    KIND_NUMBER,  /* uint64_t */
+    KIND_SIZE,    /* uint64_t, with k and M */
+    KIND_DECIMAL, /* double */
+    KIND_NAME,    /* unsigned: the place in names */
+    KIND_TEXT,    /* const char * */
+    KIND_OWN      /* parse knows */
+};
+
+struct entry {
+    const char *name;
+    uint64_t taken_as; /* 0: by all */
+    enum kind kind;
+    size_t field;
+    const char *form, *help;
+    double least, most;                           /* KIND_NUMBER, KIND_SIZE, KIND_DECIMAL */
+    const char *const *names;                     /* KIND_NAME, to a NULL */
+    bool (*parse)(const char *text, void *field); /* KIND_OWN */
+    size_t given;                                 /* a bool that tells; 0: nobody asks */
+};
+
+#define FIELD(name) offsetof(struct options, name)
 
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
 static const char *const mode_names[] = {"copy", "lease", "poll", NULL};
 
-struct entry {
-    struct option option;
-    unsigned taken_as; /* 0: by all */
-    const char *form, *help;
-};
+static bool parse_cpus(const char *text, void *field)
+{
+    return cpus_parse_list(text, field);
+}
+
+static bool parse_relation(const char *text, void *field)
+{
+    enum cpus_relation relation;
+    bool good = cpus_parse_relation(text, &relation);
+    if (good)
+        *(unsigned *)field = relation;
+    return good;
+}
+
+/* All fields by name, since most entries have no use for the last ones. */
+#define ENTRY(kind_, name_, taken, field_, form_, help_, ...)                                                          \
+    {                                                                                                                  \
+        .kind = KIND_##kind_, .name = name_, .taken_as = taken, .field = FIELD(field_), .form = form_, .help = help_,  \
+        __VA_ARGS__                                                                                                    \
+    }
+#define FROM(least_, most_) .least = least_, .most = most_
+#define NO_MORE .names = NULL
 
 static const struct entry entries[] = {
-    {{"size", required_argument, NULL, CODE_SIZE}, OPTIONS_SIZE, "N", "bytes of a snapshot, from 32 to 64M"},
-    {{"size", required_argument, NULL, CODE_ITEM_SIZE},
-     OPTIONS_ITEM_SIZE,
-     "N",
-     "bytes of an item of a request, and of its answer, from 8 to 64k"},
-    {{"clients", required_argument, NULL, CODE_CLIENTS}, OPTIONS_CLIENTS, "N", "client processes, from 1 to 256"},
-    {{"workers", required_argument, NULL, CODE_WORKERS},
-     OPTIONS_WORKERS,
-     "N",
-     "threads of the server that run handlers, at most 64; 0: its event loop does"},
-    {{"batch", required_argument, NULL, CODE_BATCH}, OPTIONS_BATCH, "N", "items of a request, from 1 to 1024"},
-    {{"polite", required_argument, NULL, CODE_POLITE},
-     OPTIONS_POLITE,
-     "N",
-     "then as long: polite client processes beside a flooding and a stopped one, at most 256; 0: not"},
-    {{"items", required_argument, NULL, CODE_ITEMS}, OPTIONS_ITEMS, "N", "cgroups of a snapshot, from 1 to 100000"},
-    {{"threads", required_argument, NULL, CODE_THREADS},
-     OPTIONS_THREADS,
-     "N",
-     "threads that look up at the same time, from 1 to 64"},
-    {{"changes", no_argument, NULL, CODE_CHANGES},
-     OPTIONS_CHANGES,
-     "",
-     "a refresh finds out what has changed (NETIPC_CACHE_CHANGES)"},
-    {{"sessions", required_argument, NULL, CODE_SESSIONS},
-     OPTIONS_SESSIONS,
-     "N",
-     "attached subscriber processes, at most 256"},
-    {{"readers", required_argument, NULL, CODE_READERS},
-     OPTIONS_READERS,
-     "N",
-     "subscriber processes that read, from 1 to 256"},
-    {{"hz", required_argument, NULL, CODE_HZ}, OPTIONS_HZ, "H", "publications a second, at most 10000000"},
-    {{"duration", required_argument, NULL, CODE_DURATION},
-     OPTIONS_DURATION,
-     "S",
-     "seconds that the measurement lasts, without calibration"},
-    {{"repeat", required_argument, NULL, CODE_REPEAT},
-     OPTIONS_REPEAT,
-     "N",
-     "runs that this time is divided into, from 11 to 1000"},
-    {{"wait", required_argument, NULL, CODE_WAIT},
-     OPTIONS_WAIT,
-     "HOW",
-     "adaptive, spin, poll (in the caller's loop), futex or fd"},
-    {{"spin-ns", required_argument, NULL, CODE_SPIN_NS},
-     OPTIONS_WAIT,
-     "N",
-     "spin_ns of the subscribers; default: 50000 for adaptive, 1000000000 for spin, else 0"},
-    {{"mode", required_argument, NULL, CODE_MODE},
-     OPTIONS_MODE,
-     "HOW",
-     "copy, lease (acquire and release) or poll (the generation only)"},
-    {{"cpus", required_argument, NULL, CODE_CPUS},
-     0,
-     "A,B[,C...]",
-     "the CPU of the publisher or server, and those of the others"},
-    {{"topology", required_argument, NULL, CODE_TOPOLOGY},
-     0,
-     "HOW",
-     "pick CPUs: same-core, same-l2, same-l3 or cross-numa; default: the nearest cores"},
-    {{"json", required_argument, NULL, CODE_JSON}, 0, "FILE", "write all figures there; - is the standard output"},
-    {{"quiet", no_argument, NULL, CODE_QUIET}, 0, "", "no progress, no summary"},
-    {{"help", no_argument, NULL, CODE_HELP}, 0, "", "this text"},
+    ENTRY(SIZE, "size", OPTIONS_SIZE, size, "N", "bytes of a snapshot, from 32 to 64M", FROM(PAYLOAD_LEAST, SIZE_MOST)),
+    ENTRY(SIZE, "size", OPTIONS_ITEM_SIZE, size, "N", "bytes of an item of a request, and of its answer, from 8 to 64k",
+          FROM(ITEM_SIZE_LEAST, ITEM_SIZE_MOST)),
+    ENTRY(NUMBER, "clients", OPTIONS_CLIENTS, clients, "N", "client processes, from 1 to 256", FROM(1, CLIENTS_MOST)),
+    ENTRY(NUMBER, "workers", OPTIONS_WORKERS, workers, "N",
+          "threads of the server that run handlers, at most 64; 0: its event loop does", FROM(0, NETIPC_WORKERS_MAX)),
+    ENTRY(NUMBER, "batch", OPTIONS_BATCH, batch, "N", "items of a request, from 1 to 1024", FROM(1, BATCH_MOST)),
+    ENTRY(NUMBER, "polite", OPTIONS_POLITE, polite, "N",
+          "then as long: polite client processes beside a flooding and a stopped one, at most 256; 0: not",
+          FROM(0, CLIENTS_MOST)),
+    ENTRY(NUMBER, "items", OPTIONS_ITEMS, items, "N", "cgroups of a snapshot, from 1 to 100000", FROM(1, ITEMS_MOST)),
+    ENTRY(NUMBER, "threads", OPTIONS_THREADS, threads, "N", "threads that look up at the same time, from 1 to 64",
+          FROM(1, THREADS_MOST)),
+    ENTRY(FLAG, "changes", OPTIONS_CHANGES, changes, "", "a refresh finds out what has changed (NETIPC_CACHE_CHANGES)",
+          NO_MORE),
+    ENTRY(NUMBER, "readers", OPTIONS_AUDIENCE, readers, "N", "attached subscriber processes, at most 256",
+          FROM(0, READERS_MOST)),
+    ENTRY(NUMBER, "readers", OPTIONS_READERS, readers, "N", "subscriber processes, from 1 to 256",
+          FROM(1, READERS_MOST)),
+    ENTRY(DECIMAL, "hz", OPTIONS_HZ, hz, "H", "publications a second, at most 10000000", FROM(0, 10000000)),
+    ENTRY(DECIMAL, "duration", OPTIONS_DURATION, duration, "S",
+          "seconds that the measurement lasts, without calibration", FROM(0.001, DURATION_MOST),
+          .given = FIELD(duration_given)),
+    ENTRY(FLAG, "quick", 0, quick, "", "a short run: a tenth of the duration, unless that is given", NO_MORE),
+    ENTRY(NUMBER, "repeat", OPTIONS_REPEAT, repeat, "N", "runs that this time is divided into, from 11 to 1000",
+          FROM(SERIES_RUNS_LEAST, SERIES_RUNS_MOST)),
+    ENTRY(NAME, "wait", OPTIONS_WAIT, wait, "HOW", "adaptive, spin, poll (in the caller's loop), futex or fd",
+          .names = wait_names),
+    ENTRY(NUMBER, "spin-ns", OPTIONS_WAIT, spin_ns, "N",
+          "spin_ns of the subscribers; default: 50000 for adaptive, 1000000000 for spin, else 0", FROM(0, SPIN_NS_MOST),
+          .given = FIELD(spin_ns_given)),
+    ENTRY(NAME, "mode", OPTIONS_MODE, mode, "HOW", "copy, lease (acquire and release) or poll (the generation only)",
+          .names = mode_names),
+    ENTRY(OWN, "cpus", 0, cpus, "A,B[,C...]", "the CPU of the publisher or server, and those of the others",
+          .parse = parse_cpus),
+    ENTRY(OWN, "topology", 0, relation, "HOW",
+          "pick CPUs: same-core, same-l2, same-l3 or cross-numa; default: the nearest cores", .parse = parse_relation),
+    ENTRY(TEXT, "json", 0, json, "FILE", "write all figures there; - is the standard output", NO_MORE),
+    ENTRY(FLAG, "quiet", 0, quiet, "", "no progress, no summary", NO_MORE),
+    ENTRY(FLAG, "help", 0, help, "", "this text", NO_MORE),
 };
 
 enum { ENTRIES = sizeof entries / sizeof *entries };
+enum { CODE_FIRST = 256 }; /* of getopt_long: beside its characters */
+
+static bool is_taken(const struct entry *entry, uint64_t taken)
+{
+    return entry->taken_as == 0 || (entry->taken_as & taken) != 0;
+}
 
 static bool parse_name(const char *text, const char *const *names, unsigned *index)
 {
-    for (*index = 0; names[*index] != NULL; ++*index)
-        if (strcmp(text, names[*index]) == 0)
+    for (unsigned i = 0; names[i] != NULL; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *index = i;
             return true;
+        }
     return false;
 }
 
-static bool parse_value(int code, const char *text, struct options *options)
+static bool parse_value(const struct entry *entry, const char *text, struct options *options)
 {
-    unsigned index;
-    bool good;
-    switch (code) {
-    case CODE_SIZE:
-        return quantity_size(text, PAYLOAD_LEAST, SIZE_MOST, &options->size);
-    case CODE_ITEM_SIZE:
-        return quantity_size(text, ITEM_SIZE_LEAST, ITEM_SIZE_MOST, &options->size);
-    case CODE_CLIENTS:
-        return quantity_number(text, 1, CLIENTS_MOST, &options->clients);
-    case CODE_WORKERS:
-        return quantity_number(text, 0, NETIPC_WORKERS_MAX, &options->workers);
-    case CODE_BATCH:
-        return quantity_number(text, 1, BATCH_MOST, &options->batch);
-    case CODE_POLITE:
-        return quantity_number(text, 0, CLIENTS_MOST, &options->polite);
-    case CODE_ITEMS:
-        return quantity_number(text, 1, ITEMS_MOST, &options->items);
-    case CODE_THREADS:
-        return quantity_number(text, 1, THREADS_MOST, &options->threads);
-    case CODE_CHANGES:
-        options->changes = true;
+    void *field = (char *)options + entry->field;
+    if (entry->given != 0)
+        *(bool *)((char *)options + entry->given) = true;
+    switch (entry->kind) {
+    case KIND_FLAG:
+        *(bool *)field = true;
         return true;
-    case CODE_SESSIONS:
-        return quantity_number(text, 0, SESSIONS_MOST, &options->sessions);
-    case CODE_READERS:
-        return quantity_number(text, 1, SESSIONS_MOST, &options->readers);
-    case CODE_HZ:
-        return quantity_decimal(text, 0, 10000000, &options->hz);
-    case CODE_DURATION:
-        return quantity_decimal(text, 0.001, DURATION_MOST, &options->duration);
-    case CODE_REPEAT:
-        return quantity_number(text, SERIES_RUNS_LEAST, SERIES_RUNS_MOST, &options->repeat);
-    case CODE_WAIT:
-        good = parse_name(text, wait_names, &index);
-        options->wait = (enum options_wait)index;
-        return good;
-    case CODE_SPIN_NS:
-        options->spin_ns_given = true;
-        return quantity_number(text, 0, SPIN_NS_MOST, &options->spin_ns);
-    case CODE_MODE:
-        good = parse_name(text, mode_names, &index);
-        options->mode = (enum options_mode)index;
-        return good;
-    case CODE_CPUS:
-        return cpus_parse_list(text, &options->cpus);
-    case CODE_TOPOLOGY:
-        return cpus_parse_relation(text, &options->relation);
-    case CODE_JSON:
-        options->json = text;
+    case KIND_NUMBER:
+        return quantity_number(text, (uint64_t)entry->least, (uint64_t)entry->most, field);
+    case KIND_SIZE:
+        return quantity_size(text, (uint64_t)entry->least, (uint64_t)entry->most, field);
+    case KIND_DECIMAL:
+        return quantity_decimal(text, entry->least, entry->most, field);
+    case KIND_NAME:
+        return parse_name(text, entry->names, field);
+    case KIND_TEXT:
+        *(const char **)field = text;
         return *text != '\0';
-    case CODE_QUIET:
-        options->quiet = true;
-        return true;
     default:
-        options->help = true;
-        return true;
+        return entry->parse(text, field);
     }
-}
-
-static const struct entry *entry_of(int code)
-{
-    for (size_t i = 0; i < ENTRIES; i++)
-        if (entries[i].option.val == code)
-            return &entries[i];
-    return NULL;
 }
 
 static bool wrong(const char *command, const char *before, const char *argument, const char *after)
@@ -203,21 +165,27 @@ static bool wrong(const char *command, const char *before, const char *argument,
 }
 
 /* Of two options of one name the one that is taken. */
-static bool is_known(const struct entry *entry, unsigned taken)
+static bool is_known(const struct entry *entry, uint64_t taken)
 {
     for (size_t i = 0; i < ENTRIES; i++)
-        if (&entries[i] != entry && (entries[i].taken_as & taken) != 0 &&
-            strcmp(entries[i].option.name, entry->option.name) == 0)
+        if (&entries[i] != entry && strcmp(entries[i].name, entry->name) == 0 && !is_taken(entry, taken) &&
+            (is_taken(&entries[i], taken) || &entries[i] < entry))
             return false;
     return true;
 }
 
-bool options_parse(int count, char **arguments, unsigned taken, struct options *options)
+static void list_known(uint64_t taken, struct option *known)
+{
+    for (int i = 0; i < ENTRIES; i++)
+        if (is_known(&entries[i], taken))
+            *known++ = (struct option){entries[i].name, entries[i].kind == KIND_FLAG ? no_argument : required_argument,
+                                       NULL, CODE_FIRST + i};
+}
+
+bool options_parse(int count, char **arguments, uint64_t taken, struct options *options)
 {
     struct option known[ENTRIES + 1] = {{0}};
-    for (size_t i = 0, next = 0; i < ENTRIES; i++)
-        if (is_known(&entries[i], taken))
-            known[next++] = entries[i].option;
+    list_known(taken, known);
     opterr = 0;
     optind = 1;
     for (;;) {
@@ -228,12 +196,11 @@ bool options_parse(int count, char **arguments, unsigned taken, struct options *
             return wrong(arguments[0], "unknown option ", arguments[at], "");
         if (code == ':')
             return wrong(arguments[0], arguments[at], " needs a value", "");
-        const struct entry *entry = entry_of(code);
-        if (entry->taken_as != 0 && (entry->taken_as & taken) == 0)
+        const struct entry *entry = &entries[code - CODE_FIRST];
+        if (!is_taken(entry, taken))
             return wrong(arguments[0], arguments[at], " says nothing to ", arguments[0]);
-        if (!parse_value(code, optarg, options)) {
-            notice("--%s %s: not one of: %s; try shmbench %s --help", entry->option.name, optarg, entry->help,
-                   arguments[0]);
+        if (!parse_value(entry, optarg, options)) {
+            notice("--%s %s: not one of: %s; try shmbench %s --help", entry->name, optarg, entry->help, arguments[0]);
             return false;
         }
     }
@@ -241,72 +208,68 @@ bool options_parse(int count, char **arguments, unsigned taken, struct options *
         return wrong(arguments[0], "unexpected argument ", arguments[optind], "");
     if (options->cpus.count > 0 && options->relation != CPUS_ANY)
         return wrong(arguments[0], "--cpus and --topology", " exclude each other", "");
+    if (options->quick && !options->duration_given)
+        options->duration /= QUICK_SHARE;
     return true;
 }
 
-/* What stands for an option that was not given; empty: said in its text. */
-static void describe_default(int code, const struct options *defaults, char *text, size_t size)
+/* What stands for an option that was not given; empty: nothing, or said in its text. */
+static void describe_default(const struct entry *entry, const struct options *defaults, char *text, size_t size)
 {
+    const void *field = (const char *)defaults + entry->field;
     *text = '\0';
-    switch (code) {
-    case CODE_SIZE:
-    case CODE_ITEM_SIZE:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->size);
+    if (entry->kind == KIND_DECIMAL)
+        snprintf(text, size, "%g", *(const double *)field);
+    else if (entry->kind == KIND_NAME)
+        snprintf(text, size, "%s", entry->names[*(const unsigned *)field]);
+    else if ((entry->kind == KIND_NUMBER || entry->kind == KIND_SIZE) && entry->field != FIELD(spin_ns))
+        snprintf(text, size, "%llu", *(const unsigned long long *)field);
+}
+
+void options_print_help(uint64_t taken, const struct options *defaults)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        char left[48], value[32];
+        if (!is_taken(&entries[i], taken))
+            continue;
+        snprintf(left, sizeof left, "--%s %s", entries[i].name, entries[i].form);
+        describe_default(&entries[i], defaults, value, sizeof value);
+        printf("  %-20s %s%s%s\n", left, entries[i].help, *value != '\0' ? "; default " : "", value);
+    }
+}
+
+static void describe(const struct entry *entry, const struct options *options, struct json_object *params)
+{
+    char name[32];
+    const void *field = (const char *)options + entry->field;
+    snprintf(name, sizeof name, "%s", entry->name);
+    for (char *dash = name; (dash = strchr(dash, '-')) != NULL;)
+        *dash = '_';
+    switch (entry->kind) {
+    case KIND_FLAG:
+        json_object_object_add(params, name, json_object_new_boolean(*(const bool *)field));
         break;
-    case CODE_CLIENTS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->clients);
+    case KIND_NUMBER:
+    case KIND_SIZE:
+        document_count(params, name,
+                       entry->field == FIELD(spin_ns) ? options_spin_ns(options) : *(const uint64_t *)field);
         break;
-    case CODE_WORKERS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->workers);
+    case KIND_DECIMAL:
+        document_number(params, name, *(const double *)field);
         break;
-    case CODE_BATCH:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->batch);
+    case KIND_NAME:
+        document_text(params, name, entry->names[*(const unsigned *)field]);
         break;
-    case CODE_POLITE:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->polite);
-        break;
-    case CODE_ITEMS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->items);
-        break;
-    case CODE_THREADS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->threads);
-        break;
-    case CODE_SESSIONS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->sessions);
-        break;
-    case CODE_READERS:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->readers);
-        break;
-    case CODE_HZ:
-        snprintf(text, size, "%g", defaults->hz);
-        break;
-    case CODE_DURATION:
-        snprintf(text, size, "%g", defaults->duration);
-        break;
-    case CODE_REPEAT:
-        snprintf(text, size, "%llu", (unsigned long long)defaults->repeat);
-        break;
-    case CODE_WAIT:
-        snprintf(text, size, "%s", wait_names[defaults->wait]);
-        break;
-    case CODE_MODE:
-        snprintf(text, size, "%s", mode_names[defaults->mode]);
-        break;
-    default:
+    default: /* files, which are no part of the work */
         break;
     }
 }
 
-void options_print_help(unsigned taken, const struct options *defaults)
+void options_describe(uint64_t taken, const struct options *options, struct json_object *params)
 {
-    for (size_t i = 0; i < ENTRIES; i++) {
-        char left[48], value[32];
-        if (entries[i].taken_as != 0 && (entries[i].taken_as & taken) == 0)
-            continue;
-        snprintf(left, sizeof left, "--%s %s", entries[i].option.name, entries[i].form);
-        describe_default(entries[i].option.val, defaults, value, sizeof value);
-        printf("  %-20s %s%s%s\n", left, entries[i].help, *value != '\0' ? "; default " : "", value);
-    }
+    for (size_t i = 0; i < ENTRIES; i++)
+        if ((entries[i].taken_as & taken) != 0)
+            describe(&entries[i], options, params);
 }
 
 uint64_t options_spin_ns(const struct options *options)
@@ -325,12 +288,7 @@ uint64_t options_spin_ns(const struct options *options)
     }
 }
 
-const char *options_wait_name(enum options_wait wait)
+const char *options_wait_name(unsigned wait)
 {
     return wait_names[wait];
-}
-
-const char *options_mode_name(enum options_mode mode)
-{
-    return mode_names[mode];
 }

@@ -2,10 +2,12 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
-/* The command line behind the name of a sub-command. */
+/* The command line behind the name of a sub-command. An option is a line of the table in options.c, and a field here.
+ */
 
 #include "bench/cpus.h"
 
+#include <json-c/json_object.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,60 +15,48 @@ enum options_wait { OPTIONS_WAIT_ADAPTIVE, OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL,
 enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL };
 
 /* Which options a sub-command takes, beside those that all take. */
-enum {
-    OPTIONS_SIZE = 1u << 0,
-    OPTIONS_SESSIONS = 1u << 1,
-    OPTIONS_READERS = 1u << 2,
-    OPTIONS_HZ = 1u << 3,
-    OPTIONS_DURATION = 1u << 4,
-    OPTIONS_REPEAT = 1u << 5,
-    OPTIONS_WAIT = 1u << 6,
-    OPTIONS_MODE = 1u << 7,
-    OPTIONS_ITEM_SIZE = 1u << 8, /* --size, of another range than a snapshot's */
-    OPTIONS_CLIENTS = 1u << 9,
-    OPTIONS_WORKERS = 1u << 10,
-    OPTIONS_BATCH = 1u << 11,
-    OPTIONS_POLITE = 1u << 12,
-    OPTIONS_ITEMS = 1u << 13,
-    OPTIONS_THREADS = 1u << 14,
-    OPTIONS_CHANGES = 1u << 15
-};
+#define OPTIONS_BIT(n) (UINT64_C(1) << (n))
+#define OPTIONS_SIZE OPTIONS_BIT(0)
+#define OPTIONS_AUDIENCE OPTIONS_BIT(1) /* --readers, which only are attached: there may be none */
+#define OPTIONS_READERS OPTIONS_BIT(2)
+#define OPTIONS_HZ OPTIONS_BIT(3)
+#define OPTIONS_DURATION OPTIONS_BIT(4)
+#define OPTIONS_REPEAT OPTIONS_BIT(5)
+#define OPTIONS_WAIT OPTIONS_BIT(6) /* and --spin-ns */
+#define OPTIONS_MODE OPTIONS_BIT(7)
+#define OPTIONS_ITEM_SIZE OPTIONS_BIT(8) /* --size, of another range than a snapshot's */
+#define OPTIONS_CLIENTS OPTIONS_BIT(9)
+#define OPTIONS_WORKERS OPTIONS_BIT(10)
+#define OPTIONS_BATCH OPTIONS_BIT(11)
+#define OPTIONS_POLITE OPTIONS_BIT(12)
+#define OPTIONS_ITEMS OPTIONS_BIT(13)
+#define OPTIONS_THREADS OPTIONS_BIT(14)
+#define OPTIONS_CHANGES OPTIONS_BIT(15)
 
-/* A sub-command fills in its defaults first. */
 struct options {
-    uint64_t size;     /* bytes of a snapshot, or of an item of a request */
-    uint64_t sessions; /* attached subscribers */
-    uint64_t readers;  /* of these, the ones that read */
-    uint64_t clients;  /* of a server */
-    uint64_t workers;  /* its threads for handlers */
-    uint64_t batch;    /* items of a request */
-    uint64_t polite;   /* clients beside two that are not; 0: that is not measured */
-    uint64_t items;    /* of a snapshot */
-    uint64_t threads;  /* that look up */
-    bool changes;      /* a refresh finds out what has changed */
-    double hz;         /* publications a second; 0: none */
-    double duration;   /* seconds */
-    uint64_t repeat;   /* runs */
-    enum options_wait wait;
-    enum options_mode mode;
-    bool spin_ns_given;
-    uint64_t spin_ns;
-    enum cpus_relation relation;
-    struct cpus cpus; /* listed by --cpus; count 0: not */
-    const char *json;
-    bool quiet, help;
+    uint64_t size, readers, items, threads, repeat, spin_ns;
+    uint64_t clients, workers, batch, polite;
+    double hz, duration;
+    unsigned wait, mode; /* options_wait, options_mode */
+    unsigned relation;   /* cpus_relation */
+    struct cpus cpus;    /* count 0: to be picked */
+    const char *json;    /* NULL: not wanted */
+    bool spin_ns_given, duration_given;
+    bool changes, quick, quiet, help;
 };
 
-/* Arguments from 1 on; the 0th is the sub-command. False, and a notice: the command line is wrong. */
-bool options_parse(int count, char **arguments, unsigned taken, struct options *options);
+/* arguments[0] is the sub-command. options holds its defaults, and what was given replaces them. False, and a notice:
+ * the command line is wrong. */
+bool options_parse(int count, char **arguments, uint64_t taken, struct options *options);
 
-/* The lines of --help on all that is taken, with the defaults. */
-void options_print_help(unsigned taken, const struct options *defaults);
+void options_print_help(uint64_t taken, const struct options *defaults);
 
-/* The spin_ns that the subscribers are configured with. */
+/* The values of those that are taken, but of the common ones. */
+void options_describe(uint64_t taken, const struct options *options, struct json_object *params);
+
+/* The spin of the subscribers. */
 uint64_t options_spin_ns(const struct options *options);
 
-const char *options_wait_name(enum options_wait wait);
-const char *options_mode_name(enum options_mode mode);
+const char *options_wait_name(unsigned wait);
 
 #endif

@@ -156,7 +156,7 @@ static bool measure(struct experiment *experiment)
     shared->audience.run_dir = experiment->run_dir.path;
     shared->audience.size = options->size;
     shared->runs = options->repeat;
-    shared->sessions = options->sessions;
+    shared->sessions = options->readers;
     shared->chunk_ns = batch_chunk_ns(options->duration, options->repeat);
     bool good = baseline_open(&shared->baseline, options->size);
     if (good) {
@@ -175,7 +175,7 @@ static bool measure(struct experiment *experiment)
 static void summarize(const struct experiment *experiment, struct json_object *document)
 {
     printf("publish %llu bytes, %llu sessions: %.1f ns (quartiles %.1f, %.1f); memcpy %.1f ns; %+.1f ns, x %.2f\n",
-           (unsigned long long)experiment->options.size, (unsigned long long)experiment->options.sessions,
+           (unsigned long long)experiment->options.size, (unsigned long long)experiment->options.readers,
            experiment_figure(document, "results/publish_ns/median"),
            experiment_figure(document, "results/publish_ns/q1"), experiment_figure(document, "results/publish_ns/q3"),
            experiment_figure(document, "results/memcpy_ns/median"),
@@ -189,8 +189,8 @@ const struct command command_publish = {
     .help = "Measures netipc_publish() with attached subscriber processes that do not wait, in turn with\n"
             "memcpy() of the same bytes into as many buffers as the publisher has slots. The bytes are others\n"
             "each time; after each run every subscriber checks those that were published last.",
-    .taken = OPTIONS_SIZE | OPTIONS_SESSIONS | OPTIONS_DURATION | OPTIONS_REPEAT,
-    .defaults = {.size = 64, .sessions = 1, .duration = 2, .repeat = 21},
+    .taken = OPTIONS_SIZE | OPTIONS_AUDIENCE | OPTIONS_DURATION | OPTIONS_REPEAT,
+    .defaults = {.size = 64, .readers = 1, .duration = 2, .repeat = 21},
     .measure = measure,
     .summarize = summarize,
 };

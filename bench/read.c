@@ -48,7 +48,7 @@ static void work_as_publisher(struct station *station, void *context)
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
         if (run == 0)
-            audience_expect_attached(station, publisher, shared->options.sessions);
+            audience_expect_attached(station, publisher, shared->options.readers);
         publish(station, shared, publisher, payload, ++generation);
         station_meet(station);
         if (shared->options.hz > 0)
@@ -263,7 +263,7 @@ static void work_as_reader(struct station *station, void *context)
 static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
 {
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = shared->chunk_ns * 10 + UINT64_C(120000000000), idle = options->sessions - 1;
+    const uint64_t patience_ns = shared->chunk_ns * 10 + UINT64_C(120000000000), idle = options->readers - 1;
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns) ||
         !crew_add(crew, "reader", cpus_of_subscriber(&experiment->cpus, 0), work_as_reader, shared))
@@ -303,14 +303,6 @@ static void report(struct experiment *experiment, const struct shared *shared)
     } else {
         document_number(experiment->ratios, names[shared->options.mode], series_quartile(&shared->read_ns, 2));
     }
-}
-
-static bool check(const struct options *options)
-{
-    if (options->sessions > 0)
-        return true;
-    notice("--sessions 0: the reader is one; try shmbench read --help");
-    return false;
 }
 
 static bool measure(struct experiment *experiment)
@@ -359,11 +351,10 @@ const struct command command_read = {
     .help = "Measures, in a subscriber process: netipc_reader_read() (copy), netipc_reader_acquire() and\n"
             "release (lease), or netipc_subscriber_generation() (poll), in turn with memcpy() out of a buffer\n"
             "that the publisher's process has written last. The publisher publishes once before each run, and\n"
-            "with --hz also during it. The bytes of each batch are checked. --sessions counts the reader and\n"
+            "with --hz also during it. The bytes of each batch are checked. --readers counts the reader and\n"
             "idle subscribers beside it.",
-    .taken = OPTIONS_SIZE | OPTIONS_SESSIONS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_MODE,
-    .defaults = {.size = 64, .sessions = 1, .duration = 2, .repeat = 21},
-    .check = check,
+    .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_MODE,
+    .defaults = {.size = 64, .readers = 1, .duration = 2, .repeat = 21},
     .measure = measure,
     .summarize = summarize,
 };

@@ -123,22 +123,26 @@ calibrate)
     expect '.machine | has("clock_source") and has("idle_driver") and has("kernel")'
     ;;
 publish)
-    measure publish "${tiny[@]}" --sessions 3
+    measure publish "${tiny[@]}" --readers 3
     expect ".results.publish_ns | $runs"
     expect ".results.memcpy_ns | $runs"
-    expect '.params == {size: 64, sessions: 3, duration: 0.011, repeat: 11}'
+    expect '.params == {size: 64, readers: 3, duration: 0.011, repeat: 11}'
     expect '.results.publications > 0 and .results.wakes_sent == 0'
     expect '.ratios | .publish_over_memcpy > 0 and (.publish_ns_minus_memcpy | type) == "number"'
-    measure publish "${tiny[@]}" --size 100001 --sessions 0
+    measure publish "${tiny[@]}" --size 100001 --readers 0
     expect '.params.size == 100001 and .results.publications > 0'
-    measure publish "${tiny[@]}" --size 33 --sessions 1
+    measure publish "${tiny[@]}" --size 33 --readers 1
+    measure publish --quick
+    expect '.params.duration == 0.2'
+    measure publish --quick --duration 0.1
+    expect '.params.duration == 0.1'
     ;;
 read)
     measure read "${tiny[@]}"
     expect ".results.read_ns | $runs"
     expect '.results | .publications == 12 and .reads > 0 and .overruns == 0'
     expect '.ratios | .read_over_memcpy > 0 and (.read_ns_minus_memcpy | type) == "number"'
-    measure read "${tiny[@]}" --size 70k --sessions 3 --hz 2000
+    measure read "${tiny[@]}" --size 70k --readers 3 --hz 2000
     expect '.results.publications >= 12 and .params.hz == 2000'
     measure read "${tiny[@]}" --mode lease --size 4k
     expect '.ratios.lease_ns > 0 and .results.reads > 0'
@@ -239,7 +243,7 @@ command_line)
     done
     wrong 64 '--repeat 10: not one of' publish --repeat 10
     wrong 64 '--hz 0: nothing would be published' latency --hz 0
-    wrong 64 '--sessions 0' read --sessions 0
+    wrong 64 '--readers 0: not one of: subscriber processes, from 1 to 256' read --readers 0
     wrong 64 '--wait never: not one of' latency --wait never
     wrong 64 '--topology far: not one of' calibrate --topology far
     wrong 64 '--cpus 1: not one of' calibrate --cpus 1
@@ -288,7 +292,7 @@ killed)
     grep -q 'was ended by signal 9' stderr || fail "$(cat stderr)"
     nothing_left
     # Workers do not outlive the program, whatever happens to it.
-    start publish --sessions 4
+    start publish --readers 4
     kill -KILL $running
     ended 137
     ;;
