@@ -47,7 +47,7 @@ struct entry {
 #define FIELD(name) offsetof(struct options, name)
 
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
-static const char *const mode_names[] = {"copy", "lease", "poll", NULL};
+static const char *const mode_names[] = {"copy", "lease", "poll", "all", NULL};
 
 static bool parse_cpus(const char *text, void *field)
 {
@@ -104,8 +104,8 @@ static const struct entry entries[] = {
     ENTRY(NUMBER, "spin-ns", OPTIONS_WAIT, spin_ns, "N",
           "spin_ns of the subscribers; default: 50000 for adaptive, 1000000000 for spin, else 0", FROM(0, SPIN_NS_MOST),
           .given = FIELD(spin_ns_given)),
-    ENTRY(NAME, "mode", OPTIONS_MODE, mode, "HOW", "copy, lease (acquire and release) or poll (the generation only)",
-          .names = mode_names),
+    ENTRY(NAME, "mode", OPTIONS_MODE, mode, "HOW",
+          "copy, lease (acquire and release), poll (the generation only) or all", .names = mode_names),
     ENTRY(OWN, "cpus", 0, cpus, "A,B[,C...]", "the CPU of the publisher or server, and those of the others",
           .parse = parse_cpus),
     ENTRY(OWN, "topology", 0, relation, "HOW",

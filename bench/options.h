@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum options_wait { OPTIONS_WAIT_ADAPTIVE, OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL, OPTIONS_WAIT_FUTEX, OPTIONS_WAIT_FD };
-enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL };
+enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL, OPTIONS_MODE_ALL };
 
 /* Which options a sub-command takes, beside those that all take. */
 #define OPTIONS_BIT(n) (UINT64_C(1) << (n))

@@ -8,6 +8,7 @@
 #include "bench/pace.h"
 #include "bench/payload.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,10 +17,15 @@ struct shared {
     struct baseline baseline;
     struct options options;
     uint64_t chunk_ns;
-    _Atomic uint64_t runs_read; /* the reader is through with so many runs */
-    struct series read_ns, memcpy_ns;
+    _Atomic uint64_t runs_read;                         /* the reader is through with so many runs */
+    struct series memcpy_ns, work_ns[OPTIONS_MODE_ALL]; /* by mode */
     uint64_t reads, overruns;
 };
+
+static bool wanted(const struct shared *shared, unsigned mode)
+{
+    return shared->options.mode == mode || shared->options.mode == OPTIONS_MODE_ALL;
+}
 
 /* --- the publisher --- */
 
@@ -214,7 +220,7 @@ static void open_reader(struct bench *bench)
 {
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
-    config.leases = bench->shared->options.mode == OPTIONS_MODE_LEASE;
+    config.leases = wanted(bench->shared, OPTIONS_MODE_LEASE);
     bench->subscriber = audience_attach(bench->station, &bench->shared->audience, &config);
     netipc_status status = netipc_reader_open(bench->subscriber, &bench->reader);
     if (status != NETIPC_OK)
@@ -230,26 +236,38 @@ static const struct batch works[] = {
     [OPTIONS_MODE_POLL] = {.timed = read_poll, .check = check_poll, .times = 4096},
 };
 
+/* The parts of a run, forwards and backwards in turn: the baseline first, or last. */
+static void measure_run(struct bench *bench, uint64_t run)
+{
+    struct shared *shared = bench->shared;
+    const struct batch baseline = {
+        .timed = baseline_read, .check = check_baseline, .context = bench, .times = batch_times(shared->audience.size)};
+    if (run % 2 == 0)
+        series_add(&shared->memcpy_ns, batch_measure(&baseline, shared->chunk_ns));
+    for (unsigned i = 0; i < OPTIONS_MODE_ALL; i++) {
+        unsigned mode = run % 2 == 0 ? i : OPTIONS_MODE_ALL - 1 - i;
+        struct batch work = works[mode];
+        if (!wanted(shared, mode))
+            continue;
+        work.context = bench;
+        if (mode == OPTIONS_MODE_COPY)
+            work.times = baseline.times;
+        series_add(&shared->work_ns[mode], batch_measure(&work, shared->chunk_ns));
+    }
+    if (run % 2 != 0)
+        series_add(&shared->memcpy_ns, batch_measure(&baseline, shared->chunk_ns));
+}
+
 static void work_as_reader(struct station *station, void *context)
 {
     struct shared *shared = context;
     struct bench bench = {.station = station, .shared = shared};
     open_reader(&bench);
-    struct batch with = works[shared->options.mode];
-    struct batch without = {.timed = baseline_read, .check = check_baseline};
-    without.times = batch_times(shared->audience.size);
-    if (shared->options.mode == OPTIONS_MODE_COPY)
-        with.times = without.times;
-    with.context = without.context = &bench;
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
         station_meet(station);
-        if (run % 2 == 0)
-            series_add(&shared->memcpy_ns, batch_measure(&without, shared->chunk_ns));
-        series_add(&shared->read_ns, batch_measure(&with, shared->chunk_ns));
-        if (run % 2 != 0)
-            series_add(&shared->memcpy_ns, batch_measure(&without, shared->chunk_ns));
+        measure_run(&bench, run);
         atomic_store(&shared->runs_read, run + 1);
     }
     check_counters(&bench);
@@ -288,21 +306,25 @@ static bool supervise(struct experiment *experiment, struct shared *shared, stru
 static void report(struct experiment *experiment, const struct shared *shared)
 {
     static const char *const names[] = {"read_ns", "lease_ns", "poll_ns"};
+    const struct series *read_ns = &shared->work_ns[OPTIONS_MODE_COPY];
     struct series difference, quotient;
-    document_series(experiment->results, names[shared->options.mode], &shared->read_ns);
     document_series(experiment->results, "memcpy_ns", &shared->memcpy_ns);
+    for (unsigned mode = 0; mode < OPTIONS_MODE_ALL; mode++)
+        if (wanted(shared, mode))
+            document_series(experiment->results, names[mode], &shared->work_ns[mode]);
     document_count(experiment->results, "reads", shared->reads);
     document_count(experiment->results, "overruns", shared->overruns);
     document_count(experiment->results, "publications", shared->audience.published);
-    if (shared->options.mode == OPTIONS_MODE_COPY) {
-        series_difference(&shared->read_ns, &shared->memcpy_ns, &difference);
-        series_quotient(&shared->read_ns, &shared->memcpy_ns, &quotient);
+    if (wanted(shared, OPTIONS_MODE_COPY)) {
+        series_difference(read_ns, &shared->memcpy_ns, &difference);
+        series_quotient(read_ns, &shared->memcpy_ns, &quotient);
         document_series(experiment->results, "read_minus_memcpy_ns", &difference);
         document_number(experiment->ratios, "read_over_memcpy", series_quartile(&quotient, 2));
         document_number(experiment->ratios, "read_ns_minus_memcpy", series_quartile(&difference, 2));
-    } else {
-        document_number(experiment->ratios, names[shared->options.mode], series_quartile(&shared->read_ns, 2));
     }
+    for (unsigned mode = OPTIONS_MODE_LEASE; mode < OPTIONS_MODE_ALL; mode++)
+        if (wanted(shared, mode))
+            document_number(experiment->ratios, names[mode], series_quartile(&shared->work_ns[mode], 2));
 }
 
 static bool measure(struct experiment *experiment)
@@ -315,6 +337,8 @@ static bool measure(struct experiment *experiment)
     shared->audience.run_dir = experiment->run_dir.path;
     shared->audience.size = shared->options.size;
     shared->chunk_ns = batch_chunk_ns(shared->options.duration, shared->options.repeat);
+    if (shared->options.mode == OPTIONS_MODE_ALL)
+        shared->chunk_ns /= 2; /* four parts and not two */
     bool good = baseline_open(&shared->baseline, shared->options.size);
     if (good) {
         good = supervise(experiment, shared, &crew);
@@ -332,17 +356,19 @@ static bool measure(struct experiment *experiment)
 static void summarize(const struct experiment *experiment, struct json_object *document)
 {
     const struct options *options = &experiment->options;
-    if (options->mode == OPTIONS_MODE_COPY)
+    double lease_ns = experiment_figure(document, "ratios/lease_ns");
+    double poll_ns = experiment_figure(document, "ratios/poll_ns");
+    if (options->mode == OPTIONS_MODE_COPY || options->mode == OPTIONS_MODE_ALL)
         printf("read %llu bytes: %.1f ns (quartiles %.1f, %.1f); memcpy %.1f ns; %+.1f ns, x %.2f\n",
                (unsigned long long)options->size, experiment_figure(document, "results/read_ns/median"),
                experiment_figure(document, "results/read_ns/q1"), experiment_figure(document, "results/read_ns/q3"),
                experiment_figure(document, "results/memcpy_ns/median"),
                experiment_figure(document, "ratios/read_ns_minus_memcpy"),
                experiment_figure(document, "ratios/read_over_memcpy"));
-    else if (options->mode == OPTIONS_MODE_LEASE)
-        printf("acquire and release: %.1f ns\n", experiment_figure(document, "ratios/lease_ns"));
-    else
-        printf("poll: %.2f ns\n", experiment_figure(document, "ratios/poll_ns"));
+    if (!isnan(lease_ns))
+        printf("acquire and release: %.1f ns\n", lease_ns);
+    if (!isnan(poll_ns))
+        printf("poll: %.2f ns\n", poll_ns);
 }
 
 const struct command command_read = {
@@ -354,7 +380,7 @@ const struct command command_read = {
             "with --hz also during it. The bytes of each batch are checked. --readers counts the reader and\n"
             "idle subscribers beside it.",
     .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_MODE,
-    .defaults = {.size = 64, .readers = 1, .duration = 2, .repeat = 21},
+    .defaults = {.size = 64, .readers = 1, .duration = 2, .repeat = 21, .mode = OPTIONS_MODE_ALL},
     .measure = measure,
     .summarize = summarize,
 };

@@ -139,10 +139,11 @@ publish)
     ;;
 read)
     measure read "${tiny[@]}"
-    expect ".results.read_ns | $runs"
+    expect ".results | [.read_ns, .lease_ns, .poll_ns, .memcpy_ns] | all($runs)"
+    expect '.ratios | .lease_ns > 0 and .poll_ns > 0'
     expect '.results | .publications == 12 and .reads > 0 and .overruns == 0'
     expect '.ratios | .read_over_memcpy > 0 and (.read_ns_minus_memcpy | type) == "number"'
-    measure read "${tiny[@]}" --size 70k --readers 3 --hz 2000
+    measure read "${tiny[@]}" --size 70k --readers 3 --hz 2000 --mode copy
     expect '.results.publications >= 12 and .params.hz == 2000'
     measure read "${tiny[@]}" --mode lease --size 4k
     expect '.ratios.lease_ns > 0 and .results.reads > 0'
