@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/peers/known.h"
+
+#include "bench/notice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct known known_peers[] = {
+    {"netipc", &peer_netipc, NULL},
+    {"seqpacket", &peer_seqpacket, NULL},
+    {"stream", &peer_stream, NULL},
+    {NULL, NULL, NULL},
+};
+
+static const struct known *find(const char *name, size_t length)
+{
+    const struct known *known = known_peers;
+    while (known->name != NULL && (strlen(known->name) != length || strncmp(known->name, name, length) != 0))
+        known++;
+    return known;
+}
+
+static void add(const struct known *known, const struct peer *picked[KNOWN_MOST], size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (picked[i] == known->peer)
+            return; /* named twice */
+    picked[(*count)++] = known->peer;
+}
+
+static bool add_named(const char *name, size_t length, const struct peer *picked[KNOWN_MOST], size_t *count)
+{
+    const struct known *known = find(name, length);
+    if (known->name == NULL) {
+        notice("--peers: there is no '%.*s'; shmbench peers --help has the names", (int)length, name);
+        return false;
+    }
+    if (known->peer == NULL) {
+        notice("--peers: %s is not built in; install %s (tools/prepare.sh --group peers), then configure and build "
+               "again",
+               known->name, known->package);
+        return false;
+    }
+    add(known, picked, count);
+    return true;
+}
+
+size_t known_pick(const char *names, const struct peer *picked[KNOWN_MOST])
+{
+    size_t count = 0;
+    add(&known_peers[0], picked, &count);
+    if (names == NULL) {
+        for (const struct known *known = known_peers; known->name != NULL; known++)
+            if (known->peer != NULL)
+                add(known, picked, &count);
+        return count;
+    }
+    for (;;) {
+        size_t length = strcspn(names, ",");
+        if (!add_named(names, length, picked, &count))
+            return 0;
+        if (names[length] == '\0')
+            return count;
+        names += length + 1;
+    }
+}
+
+void known_print(void)
+{
+    printf("  transports:");
+    for (const struct known *known = known_peers; known->name != NULL; known++)
+        if (known->peer != NULL)
+            printf(" %s", known->name);
+    printf("\n");
+    for (const struct known *known = known_peers; known->name != NULL; known++)
+        if (known->peer == NULL)
+            printf("  not built in: %s, which needs %s\n", known->name, known->package);
+}
