@@ -10,6 +10,13 @@ const struct known known_peers[] = {
     {"netipc", &peer_netipc, NULL},
     {"seqpacket", &peer_seqpacket, NULL},
     {"stream", &peer_stream, NULL},
+    {"pipe", &peer_pipe, NULL},
+    {"mq", &peer_mq, NULL},
+#ifdef SHMBENCH_LMDB
+    {"lmdb", &peer_lmdb, "liblmdb-dev"},
+#else
+    {"lmdb", NULL, "liblmdb-dev"},
+#endif
     {NULL, NULL, NULL},
 };
 

@@ -43,15 +43,15 @@ enum peer_ready {
     PEER_FAILED  /* something is missing that could be there: that ends the measurement */
 };
 
-enum { PEER_WHY = 200 };
+enum { PEER_WHY = 200, PEER_PATH = 128 };
 
 /* Made before the processes are forked, and the same in all of them. */
 struct peer_link {
     size_t size; /* of each message */
     unsigned readers;
-    const char *dir;    /* empty, of this link alone, removed with all that is in it; in memory (tmpfs) */
-    void *made;         /* by prepare; belongs to the peer */
-    char why[PEER_WHY]; /* when not PEER_READY: for PEER_FAILED with what to do */
+    char dir[PEER_PATH - 32]; /* empty, of this link alone, removed with all that is in it; in memory (tmpfs) */
+    void *made;               /* by prepare; belongs to the peer */
+    char why[PEER_WHY];       /* when not PEER_READY: for PEER_FAILED with what to do */
 };
 
 struct peer {
@@ -84,7 +84,7 @@ struct peer {
 };
 
 /* One of these is in each of the files; known.h has those that are built in. */
-extern const struct peer peer_netipc, peer_seqpacket, peer_stream;
+extern const struct peer peer_netipc, peer_seqpacket, peer_stream, peer_pipe, peer_mq, peer_lmdb;
 
 /* Zeroed memory, for a worker; fails it when there is none. */
 void *peer_allocate(const struct station *station, size_t bytes);

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/peers/peer.h"
+#include "bench/peers/pairs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /*
  * Unix sockets, a pair for each reader: packets, one send and one recv a message; and streams, which need more where
  * the kernel cuts a message. The buffers are as large as the system lets anybody have, up to 4 MiB.
  */
 enum { BUFFER = 4 << 20, PACKET_OVERHEAD = 32 };
-
-struct pair {
-    int sends, receives; /* -1: closed in this process */
-};
 
 struct publisher {
     const struct station *station;
@@ -30,61 +25,27 @@ struct reader {
     bool packets;
 };
 
-/* In this process, but for one side of those that it needs. */
-static void close_pairs(struct peer_link *link, bool keeps_sends, int keeps_receives)
-{
-    struct pair *pairs = link->made;
-    for (unsigned i = 0; i < link->readers; i++) {
-        if (pairs[i].sends >= 0 && !keeps_sends)
-            close(pairs[i].sends);
-        if (pairs[i].receives >= 0 && (int)i != keeps_receives)
-            close(pairs[i].receives);
-        if (!keeps_sends)
-            pairs[i].sends = -1;
-        if ((int)i != keeps_receives)
-            pairs[i].receives = -1;
-    }
-}
-
-static void clear(struct peer_link *link)
-{
-    close_pairs(link, false, -1);
-    free(link->made);
-    link->made = NULL;
-}
-
-static void settle(struct peer_link *link)
-{
-    close_pairs(link, false, -1);
-}
-
 static enum peer_ready prepare(struct peer_link *link, int type)
 {
     int wanted = BUFFER, given = 0;
-    struct pair *pairs = malloc(link->readers * sizeof *pairs);
-    if (pairs == NULL)
-        return peer_explain(link, PEER_FAILED, "no memory for %u sockets", link->readers);
-    for (unsigned i = 0; i < link->readers; i++)
-        pairs[i] = (struct pair){.sends = -1, .receives = -1};
-    link->made = pairs;
+    if (!pairs_make(link))
+        return PEER_FAILED;
+    struct pair *pairs = link->made;
     for (unsigned i = 0; i < link->readers; i++) {
         int ends[2];
         socklen_t length = sizeof given;
-        if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) {
-            peer_explain(link, PEER_FAILED, "no socket: %s; take fewer --readers, or raise ulimit -n", strerror(errno));
-            clear(link);
-            return PEER_FAILED;
-        }
+        if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
+            return pairs_give_up(link, peer_explain(link, PEER_FAILED,
+                                                    "no socket: %s; take fewer --readers, or raise ulimit -n",
+                                                    strerror(errno)));
         pairs[i] = (struct pair){.sends = ends[0], .receives = ends[1]};
         setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
         getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &given, &length);
     }
-    if (type == SOCK_SEQPACKET && link->size + PACKET_OVERHEAD > (size_t)given) {
-        peer_explain(link, PEER_UNABLE, "a packet has at most %d bytes here (net.core.wmem_max)",
-                     given - PACKET_OVERHEAD);
-        clear(link);
-        return PEER_UNABLE;
-    }
+    if (type == SOCK_SEQPACKET && link->size + PACKET_OVERHEAD > (size_t)given)
+        return pairs_give_up(link, peer_explain(link, PEER_UNABLE,
+                                                "a packet has at most %d bytes here; raise net.core.wmem_max",
+                                                given - PACKET_OVERHEAD));
     return PEER_READY;
 }
 
@@ -101,8 +62,7 @@ static enum peer_ready prepare_stream(struct peer_link *link)
 static void *open_publisher(const struct station *station, struct peer_link *link)
 {
     struct publisher *publisher = peer_allocate(station, sizeof *publisher);
-    close_pairs(link, true, -1);
-    *publisher = (struct publisher){.station = station, .link = link, .pairs = link->made};
+    *publisher = (struct publisher){.station = station, .link = link, .pairs = pairs_of_publisher(link)};
     return publisher;
 }
 
@@ -135,13 +95,10 @@ static void close_publisher(void *context, uint64_t published)
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
 {
     struct reader *reader = peer_allocate(station, sizeof *reader);
-    const struct pair *pairs = link->made;
-    int type = 0;
+    int fd = pairs_of_reader(link, number), type = 0;
     socklen_t length = sizeof type;
-    close_pairs(link, false, (int)number);
-    getsockopt(pairs[number].receives, SOL_SOCKET, SO_TYPE, &type, &length);
-    *reader = (struct reader){
-        .station = station, .size = link->size, .fd = pairs[number].receives, .packets = type == SOCK_SEQPACKET};
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+    *reader = (struct reader){.station = station, .size = link->size, .fd = fd, .packets = type == SOCK_SEQPACKET};
     return reader;
 }
 
@@ -174,8 +131,8 @@ const struct peer peer_seqpacket = {
     .delivery = PEER_EACH,
     .ways = 1u << PEER_BLOCK | 1u << PEER_SPIN,
     .prepare = prepare_seqpacket,
-    .settle = settle,
-    .clear = clear,
+    .settle = pairs_of_nobody,
+    .clear = pairs_clear,
     .open_publisher = open_publisher,
     .publish = publish,
     .close_publisher = close_publisher,
@@ -189,8 +146,8 @@ const struct peer peer_stream = {
     .delivery = PEER_EACH,
     .ways = 1u << PEER_BLOCK | 1u << PEER_SPIN,
     .prepare = prepare_stream,
-    .settle = settle,
-    .clear = clear,
+    .settle = pairs_of_nobody,
+    .clear = pairs_clear,
     .open_publisher = open_publisher,
     .publish = publish,
     .close_publisher = close_publisher,
