@@ -23,9 +23,10 @@ struct experiment {
 
 struct command {
     const char *name;
-    const char *summary; /* one line */
-    const char *help;    /* what is measured, and how */
-    uint64_t taken;      /* OPTIONS_… */
+    const char *summary;     /* one line */
+    const char *help;        /* what is measured, and how */
+    void (*more_help)(void); /* lines of --help that are not the same everywhere; may be NULL */
+    uint64_t taken;          /* OPTIONS_… */
     struct options defaults;
     bool (*check)(const struct options *options);   /* may be NULL. False, and a notice: they do not fit together */
     const char *first, *others;                     /* who runs on which CPU; NULL: publisher, subscribers */
@@ -39,6 +40,7 @@ extern const struct command command_publish;
 extern const struct command command_read;
 extern const struct command command_latency;
 extern const struct command command_rpc;
+extern const struct command command_peers;
 extern const struct command command_refresh; /* these two in builds with netipc_cache only */
 extern const struct command command_lookup;
 

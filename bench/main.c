@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_calibrate, &command_publish, &command_read, &command_latency, &command_rpc,
+    &command_calibrate, &command_publish, &command_read, &command_latency, &command_rpc, &command_peers,
 #ifdef SHMBENCH_CACHE
     &command_refresh,   &command_lookup,
 #endif
@@ -30,6 +30,8 @@ static void print_help(void)
 static void print_command_help(const struct command *command)
 {
     printf("Usage: shmbench %s [OPTION]...\n\n%s\n\n", command->name, command->help);
+    if (command->more_help != NULL)
+        command->more_help();
     options_print_help(command->taken, &command->defaults);
 }
 

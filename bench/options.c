@@ -49,6 +49,37 @@ struct entry {
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
 static const char *const mode_names[] = {"copy", "lease", "poll", "all", NULL};
 
+static const char *const way_names[] = {"both", "block", "spin", NULL};
+
+/* Each once. */
+static bool add_size(const char *text, struct options_sizes *sizes)
+{
+    uint64_t size;
+    if (sizes->count == OPTIONS_SIZES_MOST || !quantity_size(text, PAYLOAD_LEAST, SIZE_MOST, &size))
+        return false;
+    for (size_t i = 0; i < sizes->count; i++)
+        if (sizes->numbers[i] == size)
+            return false;
+    sizes->numbers[sizes->count++] = size;
+    return true;
+}
+
+static bool parse_sizes(const char *text, void *field)
+{
+    struct options_sizes sizes = {0};
+    for (size_t length = 0;; text += length + 1) {
+        char one[24];
+        length = strcspn(text, ",");
+        snprintf(one, sizeof one, "%.*s", (int)length, text);
+        if (length >= sizeof one || !add_size(one, &sizes))
+            return false;
+        if (text[length] == '\0')
+            break;
+    }
+    memcpy(field, &sizes, sizeof sizes);
+    return true;
+}
+
 static bool parse_cpus(const char *text, void *field)
 {
     return cpus_parse_list(text, field);
@@ -76,6 +107,9 @@ static const struct entry entries[] = {
     ENTRY(SIZE, "size", OPTIONS_SIZE, size, "N", "bytes of a snapshot, from 32 to 64M", FROM(PAYLOAD_LEAST, SIZE_MOST)),
     ENTRY(SIZE, "size", OPTIONS_ITEM_SIZE, size, "N", "bytes of an item of a request, and of its answer, from 8 to 64k",
           FROM(ITEM_SIZE_LEAST, ITEM_SIZE_MOST)),
+    ENTRY(OWN, "size", OPTIONS_SIZES, sizes, "LIST",
+          "bytes of a message, from 32 to 64M, at most 16 of them, each once; default 64,4k,64k,1M",
+          .parse = parse_sizes),
     ENTRY(NUMBER, "clients", OPTIONS_CLIENTS, clients, "N", "client processes, from 1 to 256", FROM(1, CLIENTS_MOST)),
     ENTRY(NUMBER, "workers", OPTIONS_WORKERS, workers, "N",
           "threads of the server that run handlers, at most 64; 0: its event loop does", FROM(0, NETIPC_WORKERS_MAX)),
@@ -99,6 +133,9 @@ static const struct entry entries[] = {
     ENTRY(FLAG, "quick", 0, quick, "", "a short run: a tenth of the duration, unless that is given", NO_MORE),
     ENTRY(NUMBER, "repeat", OPTIONS_REPEAT, repeat, "N", "runs that this time is divided into, from 11 to 1000",
           FROM(SERIES_RUNS_LEAST, SERIES_RUNS_MOST)),
+    ENTRY(TEXT, "peers", OPTIONS_PEERS, peers, "LIST", "transports beside netipc; default: all that are built in",
+          NO_MORE),
+    ENTRY(NAME, "wait", OPTIONS_WAYS, ways, "HOW", "block, spin (look again and again) or both", .names = way_names),
     ENTRY(NAME, "wait", OPTIONS_WAIT, wait, "HOW", "adaptive, spin, poll (in the caller's loop), futex or fd",
           .names = wait_names),
     ENTRY(NUMBER, "spin-ns", OPTIONS_WAIT, spin_ns, "N",

@@ -9,6 +9,7 @@
 
 #include <json-c/json_object.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum options_wait { OPTIONS_WAIT_ADAPTIVE, OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL, OPTIONS_WAIT_FUTEX, OPTIONS_WAIT_FD };
@@ -32,14 +33,29 @@ enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL, OP
 #define OPTIONS_ITEMS OPTIONS_BIT(13)
 #define OPTIONS_THREADS OPTIONS_BIT(14)
 #define OPTIONS_CHANGES OPTIONS_BIT(15)
+#define OPTIONS_SIZES OPTIONS_BIT(20) /* --size, several */
+#define OPTIONS_PEERS OPTIONS_BIT(21)
+#define OPTIONS_WAYS OPTIONS_BIT(22) /* --wait, of other transports too */
+
+enum options_ways { OPTIONS_WAYS_BOTH, OPTIONS_WAYS_BLOCK, OPTIONS_WAYS_SPIN };
+
+enum { OPTIONS_SIZES_MOST = 16 };
+
+struct options_sizes {
+    size_t count;
+    uint64_t numbers[OPTIONS_SIZES_MOST];
+};
 
 struct options {
+    struct options_sizes sizes;
     uint64_t size, readers, items, threads, repeat, spin_ns;
     uint64_t clients, workers, batch, polite;
     double hz, duration;
     unsigned wait, mode; /* options_wait, options_mode */
     unsigned relation;   /* cpus_relation */
     struct cpus cpus;    /* count 0: to be picked */
+    unsigned ways;       /* options_ways */
+    const char *peers;   /* names, with commas; NULL: all */
     const char *json;    /* NULL: not wanted */
     bool spin_ns_given, duration_given;
     bool changes, quick, quiet, help;

@@ -41,16 +41,37 @@ void payload_stamp(void *bytes, uint64_t generation, uint64_t stamp)
     words[SEAL] = seal_of(generation, stamp);
 }
 
-bool payload_check(const void *bytes, size_t size, uint64_t generation, uint64_t *stamp)
+void payload_front(const void *bytes, uint64_t *generation, uint64_t *stamp)
+{
+    const uint64_t *words = bytes;
+    *generation = words[GENERATION];
+    *stamp = words[STAMP];
+}
+
+/* Words from one place to another, both at most `whole`, and the bytes behind the last word. */
+static bool check_words(const void *bytes, size_t size, uint64_t generation, size_t from, size_t to)
 {
     const uint64_t *words = bytes;
     uint64_t start = start_of(generation), wrong = 0;
     size_t whole = size / 8;
-    for (size_t place = FIRST; place < whole; place++)
+    for (size_t place = from; place < to; place++)
         wrong |= words[place] ^ word_of(start, place);
     uint64_t last = word_of(start, whole);
-    if (stamp != NULL)
-        *stamp = words[STAMP];
     return wrong == 0 && words[GENERATION] == generation && words[SEAL] == seal_of(generation, words[STAMP]) &&
            memcmp(words + whole, &last, size % 8) == 0;
+}
+
+bool payload_check(const void *bytes, size_t size, uint64_t generation, uint64_t *stamp)
+{
+    const uint64_t *words = bytes;
+    if (stamp != NULL)
+        *stamp = words[STAMP];
+    return check_words(bytes, size, generation, FIRST, size / 8);
+}
+
+bool payload_check_piece(const void *bytes, size_t size, uint64_t generation, uint64_t turn)
+{
+    const size_t piece = PAYLOAD_PIECE / 8, whole = size / 8, pieces = (whole + piece - 1) / piece;
+    size_t from = turn % pieces * piece, to = from + piece;
+    return check_words(bytes, size, generation, from < FIRST ? FIRST : from, to > whole ? whole : to);
 }

@@ -13,7 +13,10 @@ struct run_dir {
 /* False, and a notice. */
 bool run_dir_make(struct run_dir *dir);
 
-/* With whatever a killed publisher has left in it. */
+/* The same in another place, which is in memory (tmpfs) then: $TMPDIR or /tmp if one of them is, else /dev/shm. */
+bool run_dir_make_in_memory(struct run_dir *dir);
+
+/* With whatever is in it. */
 void run_dir_remove(struct run_dir *dir);
 
 #endif

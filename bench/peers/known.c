@@ -75,12 +75,13 @@ size_t known_pick(const char *names, const struct peer *picked[KNOWN_MOST])
 
 void known_print(void)
 {
-    printf("  transports:");
+    printf("Transports:");
     for (const struct known *known = known_peers; known->name != NULL; known++)
         if (known->peer != NULL)
             printf(" %s", known->name);
     printf("\n");
     for (const struct known *known = known_peers; known->name != NULL; known++)
         if (known->peer == NULL)
-            printf("  not built in: %s, which needs %s\n", known->name, known->package);
+            printf("Not built in: %s, which needs %s\n", known->name, known->package);
+    printf("\n");
 }

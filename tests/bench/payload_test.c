@@ -54,6 +54,28 @@ static void a_piece_of_another_generation_is_noticed(void **state)
         }
 }
 
+static void in_as_many_turns_as_pieces_every_wrong_word_is_noticed(void **state)
+{
+    (void)state;
+    enum { SIZE = 3 * PAYLOAD_PIECE + 13, TURNS = 4 };
+    uint64_t payload[SIZE / 8 + 1], generation, stamp;
+    payload_fill(payload, SIZE, 10);
+    payload_stamp(payload, 10, 77);
+    payload_front(payload, &generation, &stamp);
+    assert_int_equal(generation, 10);
+    assert_int_equal(stamp, 77);
+    for (uint64_t turn = 0; turn < TURNS; turn++)
+        assert_true(payload_check_piece(payload, SIZE, 10, turn));
+    for (size_t byte = 0; byte < (size_t)SIZE; byte += byte < 64 || byte > SIZE - 64 ? 1 : 61) {
+        bool noticed = false;
+        ((unsigned char *)payload)[byte] ^= 1;
+        for (uint64_t turn = 0; turn < TURNS; turn++)
+            noticed = noticed || !payload_check_piece(payload, SIZE, 10, turn);
+        assert_true(noticed);
+        ((unsigned char *)payload)[byte] ^= 1;
+    }
+}
+
 static void a_stamp_of_another_snapshot_is_noticed(void **state)
 {
     (void)state;
@@ -89,6 +111,7 @@ int main(void)
         cmocka_unit_test(whole_bytes_of_a_generation_are_taken),
         cmocka_unit_test(a_change_of_any_bit_is_noticed),
         cmocka_unit_test(a_piece_of_another_generation_is_noticed),
+        cmocka_unit_test(in_as_many_turns_as_pieces_every_wrong_word_is_noticed),
         cmocka_unit_test(a_stamp_of_another_snapshot_is_noticed),
         cmocka_unit_test(bytes_at_another_place_are_noticed),
         cmocka_unit_test(another_generation_than_the_one_expected_is_noticed),
