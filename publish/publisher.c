@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "publish/profile.h"
 #include "publish/publisher_state.h"
 #include "shm/sized.h"
 
@@ -98,6 +99,9 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
     netipc_service_config requests;
     if (status == NETIPC_OK)
         status = netipc_latest_config(config.requests, &requests);
+    netipc_profile profile;
+    if (status == NETIPC_OK)
+        status = netipc_profile_take(config.profile, &profile);
     uint32_t own_leases =
         status == NETIPC_OK && requests.method != 0 && requests.handler == NULL ? NETIPC_LATEST_LEASES : 0;
     if (status == NETIPC_OK)
@@ -122,6 +126,8 @@ netipc_status netipc_publisher_open(const netipc_publisher_config *given, netipc
         status = netipc_fork_guard_arm(&opened->fork_guard);
     if (status == NETIPC_OK)
         status = netipc_session_table_open(&opened->table, places);
+    if (profile.keys & NETIPC_PROFILE_SLOW_WAKE_NS)
+        opened->table.slow_wake_ns = profile.slow_wake_ns;
     netipc_latest_open(&opened->latest, requests.method, &opened->table);
     if (status == NETIPC_OK)
         status = netipc_publisher_make_region(opened, &config);

@@ -4,6 +4,7 @@
 #include "control/cancel.h"
 #include "control/endpoint.h"
 #include "publish/placement_notes.h"
+#include "publish/profile.h"
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
 #include "shm/sized.h"
@@ -25,6 +26,19 @@ void netipc_subscriber_config_init(netipc_subscriber_config *config)
         .spin = NETIPC_SPIN_ADAPTIVE,
         .spin_ns = 50000,
     };
+}
+
+static netipc_status apply_profile(netipc_subscriber_config *config)
+{
+    netipc_profile profile;
+    netipc_status status = netipc_profile_take(config->profile, &profile);
+    if (status != NETIPC_OK)
+        return status;
+    if (profile.keys & NETIPC_PROFILE_SPIN)
+        config->spin = profile.spin;
+    if (profile.keys & NETIPC_PROFILE_SPIN_NS)
+        config->spin_ns = profile.spin_ns;
+    return NETIPC_OK;
 }
 
 static netipc_status check_config(const netipc_subscriber_config *config)
@@ -97,6 +111,8 @@ netipc_status netipc_subscriber_open(const netipc_subscriber_config *given, neti
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
     netipc_status status = netipc_sized_in(&config, sizeof config, given);
+    if (status == NETIPC_OK)
+        status = apply_profile(&config);
     if (status == NETIPC_OK)
         status = check_config(&config);
     if (status != NETIPC_OK)

@@ -41,6 +41,7 @@ struct netipc_session_table {
     netipc_atomic_u32 used; /* entries at and above are NULL */
     netipc_atomic_u32 rung; /* some entry has something due; set by the scan, taken by the control thread */
     uint32_t capacity;
+    uint64_t slow_wake_ns; /* CPU time of a wake-up call above which it is slow; may be set before the first scan */
     struct netipc_session_entry *entries;
 };
 

@@ -24,6 +24,7 @@
 #include <netipc/lookup.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
+#include <netipc/profile.h>
 #include <netipc/publisher.h>
 #include <netipc/reader.h>
 #include <netipc/schema.h>

@@ -7,6 +7,7 @@
 #include <netipc/log.h>
 #include <netipc/loop.h>
 #include <netipc/placement.h>
+#include <netipc/profile.h>
 #include <netipc/schema.h>
 #include <netipc/server.h>
 #include <netipc/status.h>
@@ -101,6 +102,8 @@ typedef struct netipc_publisher_config {
 
     uint32_t checksum; /* of packets, offered to all who connect: NETIPC_CHECKSUM_… of checksum.h; default 0 */
     uint32_t reserved; /* 0 */
+
+    const netipc_profile *profile; /* of this machine: slow_wake_ns is looked at; copied by _open; default NULL: none */
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */

@@ -6,6 +6,7 @@
 #include <netipc/export.h>
 #include <netipc/log.h>
 #include <netipc/placement.h>
+#include <netipc/profile.h>
 #include <netipc/status.h>
 
 #include <stddef.h>
@@ -97,6 +98,9 @@ typedef struct netipc_subscriber_config {
 
     uint32_t placement; /* NETIPC_PLACE_… of placement.h, but NETIPC_PLACE_NUMA_NODE; default 0 */
     uint32_t checksum;  /* of packets, offered to the publisher: NETIPC_CHECKSUM_… of checksum.h; default 0 */
+
+    const netipc_profile *profile; /* of this machine: its spin and spin_ns, where they are there, stand before those
+                                    * above; copied by _open; default NULL: none */
 } netipc_subscriber_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */

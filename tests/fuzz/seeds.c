@@ -59,6 +59,23 @@ static void snapshot_seeds(void)
     netipc_cgroups_snapshot_builder_free(builder);
 }
 
+static void profile_seeds(void)
+{
+    static const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"none", "netipc_profile = 1\n"},
+        {"all", "netipc_profile = 1\nspin = fixed\nspin_ns = 50000\nslow_wake_ns = 100000\n"},
+        {"comments", "# of a machine\n\nnetipc_profile=1 # version\r\n\tspin = adaptive\r\nspin_ns=0"},
+        {"next-version", "netipc_profile = 2\nspin = learned\n"},
+        {"unknown", "netipc_profile = 1\nspin = adaptive\nspins = 7\n"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        put(texts[i].text, strlen(texts[i].text));
+        save("profile", texts[i].name);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -76,5 +93,6 @@ int main(int argc, char **argv)
     method_seeds();
     request_seeds();
     lookup_seeds();
+    profile_seeds();
     return 0;
 }

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS = 40, DIRECT = 32 /* the last of each sixteen is measured */ };
+enum { TURNS = 40, DIRECT = 32 /* the last of each sixteen is measured */, SLOW_NS = 1000000 };
 
 static netipc_publisher *publisher;
 static netipc_subscriber *subscriber;
@@ -31,7 +31,7 @@ void __real_netipc_os_wake_one(netipc_atomic_u32 *word);
 uint64_t __wrap_netipc_os_thread_cpu_ns(void)
 {
     static atomic_ullong time;
-    return atomic_fetch_add(&time, slow ? 1000000 : 1000);
+    return atomic_fetch_add(&time, slow ? SLOW_NS : 1000);
 }
 
 void __wrap_netipc_os_wake_one(netipc_atomic_u32 *word)
@@ -57,12 +57,14 @@ static void *wait_for_newer(void *generation)
 }
 
 /* TURNS publications to a subscriber that sleeps. Nothing but the publication ends its sleep. */
-static void wake_it_each_time(void)
+static void wake_it_each_time(const netipc_profile *profile)
 {
     netipc_subscriber_config config = service_subscriber_config();
     config.spin_ns = 0;
     config.grace_ns = UINT64_MAX / 4;
-    publisher = service_publisher();
+    netipc_publisher_config publisher_config = service_publisher_config();
+    publisher_config.profile = profile;
+    assert_int_equal(netipc_publisher_open(&publisher_config, &publisher), NETIPC_OK);
     assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
     service_publish(publisher, 10, 1);
@@ -84,7 +86,7 @@ static void a_session_that_is_slow_to_wake_is_woken_by_the_control_thread(void *
 {
     (void)state;
     slow = true;
-    wake_it_each_time();
+    wake_it_each_time(NULL);
     assert_int_equal(calls_here, DIRECT);
     assert_int_equal(calls_elsewhere, TURNS - DIRECT);
 }
@@ -93,9 +95,26 @@ static void others_are_woken_by_the_publishing_thread_itself(void **state)
 {
     (void)state;
     slow = false;
-    wake_it_each_time();
+    wake_it_each_time(NULL);
     assert_int_equal(calls_here, TURNS);
     assert_int_equal(calls_elsewhere, 0);
+}
+
+static void the_publishers_profile_says_what_is_slow(void **state)
+{
+    (void)state;
+    netipc_profile profile;
+    netipc_profile_init(&profile);
+    profile.keys = NETIPC_PROFILE_SLOW_WAKE_NS;
+    profile.slow_wake_ns = SLOW_NS;
+    slow = true;
+    wake_it_each_time(&profile);
+    assert_int_equal(calls_elsewhere, 0);
+    netipc_subscriber_close(subscriber);
+    netipc_publisher_close(publisher);
+    profile.slow_wake_ns--;
+    wake_it_each_time(&profile);
+    assert_int_equal(calls_elsewhere, TURNS - DIRECT);
 }
 
 int main(void)
@@ -104,6 +123,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_session_that_is_slow_to_wake_is_woken_by_the_control_thread, service_setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(others_are_woken_by_the_publishing_thread_itself, service_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_publishers_profile_says_what_is_slow, service_setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
