@@ -2,6 +2,9 @@
 find_package(Threads REQUIRED)
 
 netipc_compile_settings(netipc_objects)
+# Without pairs of words made into vectors: what was stored word by word and is loaded two words at a time waits for the
+# stores, a quarter of what a lease costs.
+target_compile_options(netipc_objects PRIVATE -fno-tree-slp-vectorize)
 set_target_properties(netipc_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
 
 add_library(netipc_shared SHARED $<TARGET_OBJECTS:netipc_objects>)

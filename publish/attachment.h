@@ -50,13 +50,14 @@ enum netipc_protection {
     NETIPC_PROTECTION_LOST    /* the session has ended, and its publisher may go on */
 };
 
+/* What a read looks at comes first, and first in view too. */
 struct netipc_attachment {
-    struct netipc_region_view view;
     struct netipc_session_map *session;
     uint32_t lease_quota;
     netipc_atomic_u32 publisher_gone; /* it has lost its publisher without a word */
     netipc_atomic_u32 protection;     /* enum netipc_protection; the owner moves it on from LEASES, once */
-    struct netipc_attachment *next;   /* among those that wait to be unmapped */
+    struct netipc_region_view view;
+    struct netipc_attachment *next; /* among those that wait to be unmapped */
 };
 
 /* The attachment at hand, and hazard pointers to it. */
@@ -70,7 +71,17 @@ struct netipc_attachment *netipc_attachment_new(const struct netipc_region_view 
                                                 struct netipc_session_map *session, uint32_t lease_quota);
 
 /* What a region state of this attachment means to the library's user; NULL is allowed. */
-netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment, uint32_t region_state);
+static inline netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment,
+                                                                 uint32_t region_state)
+{
+    if (attachment == NULL)
+        return NETIPC_PUBLISHER_NONE;
+    if (region_state == NETIPC_REGION_CLOSED)
+        return NETIPC_PUBLISHER_CLOSED;
+    if (netipc_load(&attachment->publisher_gone, acquire) != 0)
+        return NETIPC_PUBLISHER_GONE;
+    return region_state == NETIPC_REGION_SUPERSEDED ? NETIPC_PUBLISHER_SUPERSEDED : NETIPC_PUBLISHER_LIVE;
+}
 
 /* For a map that no attachment has counted itself in; nothing is done to others. */
 void netipc_session_map_drop(struct netipc_session_map *map, bool forked);

@@ -6,15 +6,22 @@
 #include "shm/sized.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* --- handles --- */
 
-static netipc_status check_call(const netipc_reader *reader)
+/* What a read does is told in one piece, and what goes wrong with it elsewhere. */
+#define HOT __attribute__((always_inline)) static inline
+#define COLD __attribute__((cold, noinline)) static
+
+COLD netipc_status refuse_call(const netipc_reader *reader)
 {
-    if (reader == NULL)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no reader given");
-    return netipc_subscriber_check(reader->subscriber);
+    return reader == NULL ? netipc_fail(NETIPC_INVALID_ARGUMENT, "no reader given")
+                          : netipc_subscriber_refuse(reader->subscriber);
+}
+
+HOT netipc_status check_call(const netipc_reader *reader)
+{
+    return reader != NULL && netipc_subscriber_usable(reader->subscriber) ? NETIPC_OK : refuse_call(reader);
 }
 
 static uint32_t lowest_free_lease(const netipc_subscriber *subscriber)
@@ -31,6 +38,14 @@ static uint32_t lowest_free_lease(const netipc_subscriber *subscriber)
     return lease;
 }
 
+/* As netipc_line_lease(), once for all. */
+static uint32_t offset_in_line(uint32_t lease)
+{
+    return (uint32_t)(lease / NETIPC_SESSION_LEASES_A_BLOCK * sizeof(struct netipc_session_block) +
+                      offsetof(struct netipc_session_block, leases) +
+                      lease % NETIPC_SESSION_LEASES_A_BLOCK * sizeof(netipc_atomic_u64));
+}
+
 netipc_status netipc_reader_open(netipc_subscriber *subscriber, netipc_reader **reader)
 {
     netipc_status status = netipc_subscriber_check(subscriber);
@@ -45,6 +60,7 @@ netipc_status netipc_reader_open(netipc_subscriber *subscriber, netipc_reader **
     opened->subscriber = subscriber;
     pthread_mutex_lock(&subscriber->readers_lock);
     opened->lease = lowest_free_lease(subscriber);
+    opened->lease_offset = offset_in_line(opened->lease);
     opened->next = subscriber->readers;
     subscriber->readers = opened;
     netipc_store(&subscriber->reader_count, netipc_load(&subscriber->reader_count, relaxed) + 1, relaxed);
@@ -73,32 +89,7 @@ void netipc_reader_close(netipc_reader *reader)
     free(reader);
 }
 
-/* H1 to H4 of attachment.h. NULL: never attached. */
-struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, netipc_atomic_attachment *hazard)
-{
-    for (;;) {
-        struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed); /* H1 */
-        netipc_store(hazard, attachment, relaxed);                                         /* H2 */
-        if (subscriber->light_barrier_is_fence)
-            netipc_fence(seq_cst); /* H3 */
-        else
-            netipc_compiler_fence();
-        if (netipc_load(&subscriber->current, acquire) == attachment) /* H4 */
-            return attachment;
-    }
-}
-
-void netipc_reader_unpin(netipc_atomic_attachment *hazard)
-{
-    netipc_store(hazard, NULL, release); /* H5 */
-}
-
-void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment)
-{
-    memcpy(reader->known_incarnation, attachment->view.identity.incarnation, sizeof reader->known_incarnation);
-}
-
-static netipc_status never_attached(const netipc_subscriber *subscriber)
+COLD netipc_status never_attached(const netipc_subscriber *subscriber)
 {
     return netipc_fail(NETIPC_DISCONNECTED, "never attached to a publisher of %s", subscriber->service);
 }
@@ -108,16 +99,24 @@ static netipc_status check_incarnation(const netipc_reader *reader, const struct
                                        uint64_t generation)
 {
     const uint64_t *known = reader->known_incarnation, *here = attachment->view.identity.incarnation;
-    if (generation == NETIPC_GENERATION_LATEST || (known[0] == 0 && known[1] == 0) ||
-        (known[0] == here[0] && known[1] == here[1]))
+    if ((known[0] == 0 && known[1] == 0) || (known[0] == here[0] && known[1] == here[1]))
         return NETIPC_OK;
     return netipc_fail(NETIPC_EXPIRED, "generation %llu was another publisher's", (unsigned long long)generation);
 }
 
+/* Whether this attachment can have the generation. */
+HOT netipc_status check_attachment(const netipc_reader *reader, const struct netipc_attachment *attachment,
+                                   uint64_t generation)
+{
+    if (attachment == NULL)
+        return never_attached(reader->subscriber);
+    return generation == NETIPC_GENERATION_LATEST ? NETIPC_OK : check_incarnation(reader, attachment, generation);
+}
+
 /* --- reading --- */
 
-static void describe(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
-                     netipc_snapshot_info *info)
+HOT void describe(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
+                  netipc_snapshot_info *info)
 {
     info->publisher_state = netipc_attachment_publisher(attachment, snapshot->state);
     info->incarnation[0] = attachment != NULL ? attachment->view.identity.incarnation[0] : 0;
@@ -127,31 +126,46 @@ static void describe(const struct netipc_attachment *attachment, const struct ne
     info->publish_time_ns = snapshot->publish_time_ns;
 }
 
-/* Written field by field: a copy of fields just stored would wait for the stores, most of what a small read takes. */
-static netipc_status fill_info(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
-                               netipc_snapshot_info *info)
+static void inform(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
+                   netipc_snapshot_info *info)
 {
-    if (info == NULL)
-        return NETIPC_OK;
-    if (info->size >= sizeof *info) {
-        describe(attachment, snapshot, info);
-        return NETIPC_OK;
-    }
     netipc_snapshot_info filled = {.size = sizeof filled};
     describe(attachment, snapshot, &filled);
-    return netipc_sized_out(info, &filled, sizeof filled);
+    (void)netipc_sized_out(info, &filled, sizeof filled); /* its size was looked at */
 }
 
-static void count_read(netipc_reader *reader, netipc_status status, const struct netipc_ring_snapshot *snapshot)
+COLD void account_failure(netipc_reader *reader, const struct netipc_attachment *attachment, netipc_status status,
+                          const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
 {
-    netipc_count(&reader->totals.reads, status == NETIPC_OK);
     netipc_count(&reader->totals.overruns, status == NETIPC_OVERRUN);
-    netipc_count(&reader->totals.read_retries, snapshot->retries);
+    if (info != NULL)
+        inform(attachment, snapshot, info);
+}
+
+/* Counts a read or a view, and says of it what is known. */
+HOT void account(netipc_reader *reader, const struct netipc_attachment *attachment, netipc_status status,
+                 const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
+{
+    if (snapshot->retries != 0)
+        netipc_count(&reader->totals.read_retries, snapshot->retries);
+    if (status != NETIPC_OK) {
+        account_failure(reader, attachment, status, snapshot, info);
+        return;
+    }
+    netipc_count(&reader->totals.reads, 1);
+    netipc_reader_know(reader, attachment);
+    if (info == NULL)
+        return;
+    if (info->size >= sizeof *info)
+        describe(attachment, snapshot, info);
+    else /* the caller was compiled with a shorter one */
+        inform(attachment, snapshot, info);
 }
 
 static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
 {
-    return netipc_line_lease(attachment->session->line, reader->lease);
+    unsigned char *line = (unsigned char *)attachment->session->line;
+    return (netipc_atomic_u64 *)(void *)(line + reader->lease_offset);
 }
 
 /* Whether a lease of this reader would hold now, for a copy. The owner's own reader has none. */
@@ -173,37 +187,33 @@ static netipc_status copy_last(netipc_reader *reader, struct netipc_attachment *
     return status;
 }
 
-static netipc_status copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
-                          void *buffer, size_t capacity, struct netipc_ring_snapshot *snapshot)
-{
-    if (attachment == NULL)
-        return never_attached(reader->subscriber);
-    netipc_status status = check_incarnation(reader, attachment, generation);
-    if (status != NETIPC_OK)
-        return status;
-    status = netipc_ring_read(&attachment->view, generation, buffer, capacity, snapshot);
-    if (status == NETIPC_OVERRUN && can_lease(reader, attachment))
-        status = copy_last(reader, attachment, generation, buffer, capacity, snapshot);
-    if (status == NETIPC_OK)
-        netipc_reader_know(reader, attachment);
-    return status;
-}
-
-netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
-                                 void *buffer, size_t capacity, netipc_snapshot_info *info)
-{
-    struct netipc_ring_snapshot snapshot = {0};
-    netipc_status status = copy(reader, attachment, generation, buffer, capacity, &snapshot);
-    count_read(reader, status, &snapshot);
-    netipc_status filled = fill_info(attachment, &snapshot, info);
-    return filled == NETIPC_OK ? status : filled;
-}
-
-static netipc_status check_info(const netipc_snapshot_info *info)
+HOT netipc_status check_info(const netipc_snapshot_info *info)
 {
     if (info != NULL && info->size < sizeof info->size)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "the size of info is not set");
     return NETIPC_OK;
+}
+
+HOT netipc_status check_place(const void *buffer, size_t capacity, const netipc_snapshot_info *info)
+{
+    if (buffer == NULL && capacity > 0)
+        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
+    return check_info(info);
+}
+
+HOT netipc_status read_from(struct netipc_attachment *attachment, netipc_reader *reader, uint64_t generation,
+                            void *buffer, size_t capacity, netipc_snapshot_info *info)
+{
+    struct netipc_ring_snapshot snapshot;
+    netipc_status status = check_attachment(reader, attachment, generation);
+    if (status == NETIPC_OK)
+        status = netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
+    else
+        snapshot = (struct netipc_ring_snapshot){0};
+    if (status == NETIPC_OVERRUN && can_lease(reader, attachment))
+        status = copy_last(reader, attachment, generation, buffer, capacity, &snapshot);
+    account(reader, attachment, status, &snapshot, info);
+    return status;
 }
 
 netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, void *buffer, size_t capacity,
@@ -211,44 +221,54 @@ netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, voi
 {
     netipc_status status = check_call(reader);
     if (status == NETIPC_OK)
-        status = check_info(info);
+        status = check_place(buffer, capacity, info);
     if (status != NETIPC_OK)
         return status;
-    if (buffer == NULL && capacity > 0)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
     struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->reading);
-    status = netipc_reader_copy(reader, attachment, generation, buffer, capacity, info);
+    status = read_from(attachment, reader, generation, buffer, capacity, info);
     netipc_reader_unpin(&reader->reading);
     return status;
 }
 
-/* --- views --- */
-
-/* A region that is CLOSED or SUPERSEDED, or whose publisher has died, does not change any more. */
-static bool frozen(const struct netipc_attachment *attachment)
+netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer, size_t capacity,
+                                     netipc_snapshot_info *info)
 {
-    return netipc_load(&attachment->protection, acquire) == NETIPC_PROTECTION_FROZEN ||
-           netipc_hot_state(netipc_load(&attachment->view.header->latest, acquire)) != NETIPC_REGION_LIVE;
+    netipc_status status = netipc_subscriber_check(subscriber);
+    if (status == NETIPC_OK)
+        status = check_place(buffer, capacity, info);
+    if (status != NETIPC_OK)
+        return status;
+    return read_from(netipc_subscriber_at_hand(subscriber), &subscriber->own, NETIPC_GENERATION_LATEST, buffer,
+                     capacity, info);
 }
 
+/* --- views --- */
+
+COLD netipc_status nothing(netipc_reader *reader, netipc_status why)
+{
+    reader->view = (struct netipc_ring_snapshot){0};
+    return why;
+}
+
+/* reader->held: by what the view is kept as it is. */
 static netipc_status acquire(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
                              const unsigned char **data)
 {
-    if (attachment == NULL)
-        return never_attached(reader->subscriber);
-    netipc_status status = check_incarnation(reader, attachment, generation);
-    if (status != NETIPC_OK)
-        return status;
-    reader->leased = !frozen(attachment);
-    if (!reader->leased)
+    uint32_t protection = netipc_load(&attachment->protection, acquire);
+    uint64_t hot = netipc_load(&attachment->view.header->latest, acquire);
+    if (protection == NETIPC_PROTECTION_FROZEN || netipc_hot_state(hot) != NETIPC_REGION_LIVE) {
+        reader->held = NULL;
         return netipc_ring_find(&attachment->view, generation, data, &reader->view);
-    if (netipc_load(&attachment->protection, acquire) == NETIPC_PROTECTION_LOST)
-        return netipc_fail(NETIPC_DISCONNECTED, "the session with the publisher of %s has ended",
-                           reader->subscriber->service);
+    }
+    if (protection == NETIPC_PROTECTION_LOST)
+        return nothing(reader, netipc_fail(NETIPC_DISCONNECTED, "the session with the publisher of %s has ended",
+                                           reader->subscriber->service));
     if (reader->lease >= attachment->lease_quota)
-        return netipc_fail(NETIPC_NO_LEASE, "reader %u of this subscriber, whose publisher granted %u leases",
-                           reader->lease + 1, attachment->lease_quota);
-    return netipc_ring_acquire(&attachment->view, lease_word(reader, attachment), generation, data, &reader->view);
+        return nothing(reader,
+                       netipc_fail(NETIPC_NO_LEASE, "reader %u of this subscriber, whose publisher granted %u leases",
+                                   reader->lease + 1, attachment->lease_quota));
+    reader->held = lease_word(reader, attachment);
+    return netipc_ring_acquire(&attachment->view, reader->held, generation, data, &reader->view);
 }
 
 netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, const void **data,
@@ -265,18 +285,16 @@ netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, 
         return netipc_fail(NETIPC_WRONG_STATE, "this reader holds a view: release it first");
     struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->viewing);
     const unsigned char *bytes = NULL;
-    reader->view = (struct netipc_ring_snapshot){0};
-    status = acquire(reader, attachment, generation, &bytes);
-    count_read(reader, status, &reader->view);
-    fill_info(attachment, &reader->view, info);
-    if (status == NETIPC_OK) {
-        netipc_reader_know(reader, attachment);
-        reader->view_bytes = bytes;
-        *data = bytes;
-    } else {
+    status = check_attachment(reader, attachment, generation);
+    status = status == NETIPC_OK ? acquire(reader, attachment, generation, &bytes) : nothing(reader, status);
+    account(reader, attachment, status, &reader->view, info);
+    if (status != NETIPC_OK) {
         netipc_reader_unpin(&reader->viewing);
+        return status;
     }
-    return status;
+    reader->view_bytes = bytes;
+    *data = bytes;
+    return NETIPC_OK;
 }
 
 static netipc_status check_schema(const struct netipc_region_identity *identity, const netipc_schema *schema)
@@ -331,8 +349,8 @@ netipc_status netipc_reader_release(netipc_reader *reader)
         status =
             netipc_fail(NETIPC_OVERRUN, "the session ended, and the publisher has used the slot of generation %llu",
                         (unsigned long long)reader->view.generation);
-    if (reader->leased)
-        netipc_ring_release(lease_word(reader, attachment));
+    if (reader->held != NULL)
+        netipc_ring_release(reader->held);
     netipc_reader_unpin(&reader->viewing);
     return status;
 }
@@ -346,9 +364,9 @@ netipc_status netipc_reader_history(netipc_reader *reader, uint64_t *generations
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no place for the generations or their number given");
     *count = 0;
     struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->reading);
-    if (attachment == NULL)
+    if (attachment == NULL) {
         status = never_attached(reader->subscriber);
-    if (status == NETIPC_OK) {
+    } else {
         netipc_reader_know(reader, attachment);
         *count = netipc_ring_history(&attachment->view, generations,
                                      capacity < NETIPC_SLOTS_MOST ? (uint32_t)capacity : NETIPC_SLOTS_MOST);

@@ -169,13 +169,10 @@ void netipc_subscriber_close(netipc_subscriber *subscriber)
     free(subscriber);
 }
 
-netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber)
+netipc_status netipc_subscriber_refuse(const netipc_subscriber *subscriber)
 {
-    if (subscriber == NULL)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no subscriber given");
-    if (netipc_fork_guard_forked(&subscriber->fork_guard))
-        return netipc_fail(NETIPC_FORKED, "this subscriber belongs to the parent process");
-    return NETIPC_OK;
+    return subscriber == NULL ? netipc_fail(NETIPC_INVALID_ARGUMENT, "no subscriber given")
+                              : netipc_fail(NETIPC_FORKED, "this subscriber belongs to the parent process");
 }
 
 bool netipc_subscriber_in_session(const netipc_subscriber *subscriber)
@@ -194,20 +191,6 @@ void netipc_subscriber_tell_news(netipc_subscriber *subscriber)
 uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber)
 {
     return netipc_hot_generation(netipc_subscriber_hot(subscriber));
-}
-
-netipc_status netipc_subscriber_read(netipc_subscriber *subscriber, void *buffer, size_t capacity,
-                                     netipc_snapshot_info *info)
-{
-    netipc_status status = netipc_subscriber_check(subscriber);
-    if (status != NETIPC_OK)
-        return status;
-    if (buffer == NULL && capacity > 0)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
-    if (info != NULL && info->size < sizeof info->size)
-        return netipc_fail(NETIPC_INVALID_ARGUMENT, "the size of info is not set");
-    return netipc_reader_copy(&subscriber->own, netipc_subscriber_at_hand(subscriber), NETIPC_LATEST, buffer, capacity,
-                              info);
 }
 
 netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation, uint64_t timeout_ns)

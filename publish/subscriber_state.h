@@ -29,8 +29,8 @@ struct netipc_reader {
     netipc_reader *next;
     netipc_atomic_attachment reading; /* hazards: see attachment.h */
     netipc_atomic_attachment viewing;
-    uint32_t lease; /* index of its lease word */
-    bool leased;    /* the view has a lease; else the region does not change any more */
+    uint32_t lease, lease_offset; /* index of its lease word, and where that is in a session's line */
+    netipc_atomic_u64 *held;      /* the view's lease; NULL: it has none, and the region does not change any more */
     struct netipc_ring_snapshot view;
     const unsigned char *view_bytes;
     uint64_t known_incarnation[2]; /* its user's generations belong to this one; 0, 0: to none yet */
@@ -80,15 +80,47 @@ struct netipc_subscriber {
     uint64_t connects, attaches, publishers_gone;
 };
 
-netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber);
+static inline bool netipc_subscriber_usable(const netipc_subscriber *subscriber)
+{
+    return subscriber != NULL && !netipc_fork_guard_forked(&subscriber->fork_guard);
+}
 
-/* Uses the attachment at hand by one of the reader's hazards (H1 to H4 of attachment.h), and lets go of it (H5). NULL:
- * never attached. */
-struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber, netipc_atomic_attachment *hazard);
-void netipc_reader_unpin(netipc_atomic_attachment *hazard);
+/* Why it is not. */
+netipc_status netipc_subscriber_refuse(const netipc_subscriber *subscriber) __attribute__((cold));
+
+static inline netipc_status netipc_subscriber_check(const netipc_subscriber *subscriber)
+{
+    return netipc_subscriber_usable(subscriber) ? NETIPC_OK : netipc_subscriber_refuse(subscriber);
+}
+
+/* Uses the attachment at hand by one of the reader's hazards: H1 to H4 of attachment.h. NULL: never attached. */
+static inline struct netipc_attachment *netipc_reader_pin(netipc_subscriber *subscriber,
+                                                          netipc_atomic_attachment *hazard)
+{
+    for (;;) {
+        struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed); /* H1 */
+        netipc_store(hazard, attachment, relaxed);                                         /* H2 */
+        if (subscriber->light_barrier_is_fence)
+            netipc_fence(seq_cst); /* H3 */
+        else
+            netipc_compiler_fence();
+        if (netipc_load(&subscriber->current, acquire) == attachment) /* H4 */
+            return attachment;
+    }
+}
+
+/* Lets go of it. */
+static inline void netipc_reader_unpin(netipc_atomic_attachment *hazard)
+{
+    netipc_store(hazard, NULL, release); /* H5 */
+}
 
 /* The reader's user is told of a generation of this attachment. */
-void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment);
+static inline void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment)
+{
+    reader->known_incarnation[0] = attachment->view.identity.incarnation[0];
+    reader->known_incarnation[1] = attachment->view.identity.incarnation[1];
+}
 
 /* Notices what has become of the session, if the reader is the owner's: then it may end it. NETIPC_OK: it goes on;
  * *move: to another region. */
@@ -129,10 +161,6 @@ static inline void netipc_add_totals(struct netipc_read_totals *sum, const struc
     netipc_count(&sum->sleeps, (int64_t)netipc_load(&totals->sleeps, relaxed));
     netipc_count(&sum->spins, (int64_t)netipc_load(&totals->spins, relaxed));
 }
-
-/* reader.c, for the owner's calls */
-netipc_status netipc_reader_copy(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
-                                 void *buffer, size_t capacity, netipc_snapshot_info *info);
 
 /* sleep.c */
 netipc_status netipc_subscriber_sleep(netipc_reader *reader, uint64_t generation, uint64_t timeout_ns);

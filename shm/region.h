@@ -65,11 +65,11 @@ static inline unsigned char *netipc_region_slot_data(const struct netipc_region 
 
 /* A subscriber's end: all of it is hostile but this struct, which holds checked local copies. */
 struct netipc_region_view {
-    struct netipc_region_geometry geometry;
-    struct netipc_region_identity identity;
     const struct netipc_region_header *header;
     const struct netipc_slot_header *slots;
     const unsigned char *data;
+    struct netipc_region_geometry geometry;
+    struct netipc_region_identity identity;
     struct netipc_placement placement;
 };
 

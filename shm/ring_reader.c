@@ -7,10 +7,15 @@
 
 #include <stdlib.h>
 
+/* A read of some bytes takes hardly longer than a few calls, so there are none in it: what it has found stays in
+ * registers, and is stored once. What goes wrong is told elsewhere, by value, or those registers would need memory. */
+#define HOT __attribute__((always_inline)) static inline
+#define COLD __attribute__((cold, noinline)) static
+
 /* The slot of an older generation. Slots are used in turn but for those that were condemned, so the first guess is
  * right unless there are leases. */
-static netipc_status find_generation(const struct netipc_region_view *view, uint64_t generation, uint64_t hot,
-                                     uint32_t *index)
+__attribute__((noinline)) static netipc_status find_generation(const struct netipc_region_view *view,
+                                                               uint64_t generation, uint64_t hot, uint32_t *index)
 {
     uint64_t latest = netipc_hot_generation(hot);
     uint32_t count = view->geometry.slot_count;
@@ -30,28 +35,43 @@ static netipc_status find_generation(const struct netipc_region_view *view, uint
                        (unsigned long long)generation, (unsigned long long)latest);
 }
 
+COLD netipc_status misnamed(const struct netipc_region_view *view, uint32_t slot)
+{
+    return netipc_fail(NETIPC_CORRUPT, "the hot word names slot %u of %u", slot, view->geometry.slot_count);
+}
+
 /* R1 or L1: where to look. */
-static netipc_status locate(const struct netipc_region_view *view, uint64_t wanted,
-                            struct netipc_ring_snapshot *snapshot)
+HOT netipc_status locate(const struct netipc_region_view *view, uint64_t wanted, struct netipc_ring_snapshot *found)
 {
     uint64_t hot = netipc_load(&view->header->latest, acquire); /* pairs with P4 */
-    snapshot->state = netipc_hot_state(hot);
-    snapshot->generation = wanted != NETIPC_LATEST ? wanted : netipc_hot_generation(hot);
-    snapshot->slot = netipc_hot_slot(hot);
-    if (snapshot->generation == 0)
+    uint64_t latest = netipc_hot_generation(hot);
+    found->state = netipc_hot_state(hot);
+    found->generation = wanted != NETIPC_LATEST ? wanted : latest;
+    found->slot = netipc_hot_slot(hot);
+    if (found->generation == 0)
         return NETIPC_EMPTY;
-    if (snapshot->slot >= view->geometry.slot_count)
-        return netipc_fail(NETIPC_CORRUPT, "the hot word names slot %u of %u", snapshot->slot,
-                           view->geometry.slot_count);
-    if (snapshot->generation == netipc_hot_generation(hot))
+    if (found->slot >= view->geometry.slot_count)
+        return misnamed(view, found->slot);
+    if (found->generation == latest)
         return NETIPC_OK;
-    return find_generation(view, wanted, hot, &snapshot->slot);
+    uint32_t slot = found->slot;
+    netipc_status status = find_generation(view, wanted, hot, &slot);
+    found->slot = slot;
+    return status;
+}
+
+/* Whether the annex lies in the slot behind a payload that does. */
+static bool annex_fits(const struct netipc_region_view *view, uint64_t payload_length, uint64_t annex_length)
+{
+    uint64_t annex_at;
+    return !netipc_align_overflows(payload_length, 8, &annex_at) &&
+           netipc_range_ok(annex_at, annex_length, view->geometry.capacity);
 }
 
 /* R3: every word is loaded once, and only these copies are used. Whether they belong together and stay in their bounds.
- * They are not handed on as a struct: a wider load of what was stored word by word would wait for the stores. */
-static bool load_header(const struct netipc_region_view *view, const struct netipc_slot_header *slot, uint64_t seq,
-                        struct netipc_ring_snapshot *snapshot)
+ */
+HOT bool load_header(const struct netipc_region_view *view, const struct netipc_slot_header *slot, uint64_t seq,
+                     struct netipc_ring_snapshot *found)
 {
     struct netipc_slot_values values = {
         .seq = seq,
@@ -62,14 +82,12 @@ static bool load_header(const struct netipc_region_view *view, const struct neti
         .checksum = netipc_load(&slot->checksum, relaxed),
     };
     uint64_t check = netipc_load(&slot->check, relaxed);
-    uint64_t annex_at;
-    snapshot->length = values.payload_length;
-    snapshot->annex_length = values.annex_length;
-    snapshot->publish_time_ns = values.publish_time_ns;
+    found->length = values.payload_length;
+    found->annex_length = values.annex_length;
+    found->publish_time_ns = values.publish_time_ns;
     return check == netipc_slot_check(&values) && (values.flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
-           !netipc_align_overflows(values.payload_length, 8, &annex_at) &&
            values.payload_length <= view->geometry.capacity &&
-           (values.annex_length == 0 || netipc_range_ok(annex_at, values.annex_length, view->geometry.capacity));
+           (values.annex_length == 0 || annex_fits(view, values.payload_length, values.annex_length));
 }
 
 static void forget_header(struct netipc_ring_snapshot *snapshot)
@@ -79,17 +97,24 @@ static void forget_header(struct netipc_ring_snapshot *snapshot)
     snapshot->publish_time_ns = 0;
 }
 
-static netipc_status unsound(struct netipc_ring_snapshot *snapshot)
+COLD netipc_status unsound(struct netipc_ring_snapshot *snapshot)
 {
     forget_header(snapshot);
     return netipc_fail(NETIPC_CORRUPT, "slot %u of generation %llu does not match its check word or its bounds",
                        snapshot->slot, (unsigned long long)snapshot->generation);
 }
 
-static netipc_status too_small(uint64_t length, uint64_t capacity)
+COLD netipc_status too_small(uint64_t length, uint64_t capacity)
 {
     return netipc_fail(NETIPC_TOO_SMALL, "snapshot of %llu bytes, buffer of %llu", (unsigned long long)length,
                        (unsigned long long)capacity);
+}
+
+COLD netipc_status overtaken(struct netipc_ring_snapshot *snapshot)
+{
+    snapshot->retries = NETIPC_READ_TRIES;
+    forget_header(snapshot);
+    return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
 }
 
 static const unsigned char *slot_data(const struct netipc_region_view *view, uint32_t slot)
@@ -98,87 +123,109 @@ static const unsigned char *slot_data(const struct netipc_region_view *view, uin
 }
 
 /* One try: NETIPC_OVERRUN when it was overtaken, else what the read gives. */
-static netipc_status try_read(const struct netipc_region_view *view, uint64_t wanted, void *buffer, uint64_t capacity,
-                              struct netipc_ring_snapshot *snapshot)
+HOT netipc_status try_read(const struct netipc_region_view *view, uint64_t wanted, void *buffer, uint64_t capacity,
+                           uint32_t tries, struct netipc_ring_snapshot *snapshot)
 {
-    netipc_status status = locate(view, wanted, snapshot); /* R1 */
-    if (status != NETIPC_OK)
+    struct netipc_ring_snapshot found = {0};
+    found.retries = tries;
+    netipc_status status = locate(view, wanted, &found); /* R1 */
+    if (status != NETIPC_OK) {
+        *snapshot = found;
         return status;
-    const struct netipc_slot_header *slot = &view->slots[snapshot->slot];
+    }
+    const struct netipc_slot_header *slot = &view->slots[found.slot];
     uint64_t seq = netipc_load(&slot->seq, acquire); /* R2, pairs with P3 */
-    if (seq != snapshot->generation * 2)
+    if (seq != found.generation * 2) {
+        *snapshot = found;
         return NETIPC_OVERRUN;
-    bool sound = load_header(view, slot, seq, snapshot); /* R3 */
-    bool fits = sound && snapshot->length <= capacity;
+    }
+    bool sound = load_header(view, slot, seq, &found); /* R3 */
+    bool fits = sound && found.length <= capacity;
+    *snapshot = found; /* now, so that it need not be kept over the copy */
     if (fits)
-        netipc_payload_copy_out(buffer, slot_data(view, snapshot->slot), snapshot->length); /* R4 */
+        netipc_payload_copy_out(buffer, slot_data(view, found.slot), found.length); /* R4 */
 
     netipc_fence(acquire); /* R5, pairs with P6: bytes of a later generation imply the claim that R6 then sees */
     if (netipc_load(&slot->seq, relaxed) != seq) /* R6 */
         return NETIPC_OVERRUN;
-    if (!sound)
-        return unsound(snapshot);
-    return fits ? NETIPC_OK : too_small(snapshot->length, capacity);
+    if (fits)
+        return NETIPC_OK;
+    return sound ? too_small(snapshot->length, capacity) : unsound(snapshot);
+}
+
+COLD netipc_status read_again(const struct netipc_region_view *view, uint64_t generation, void *buffer,
+                              uint64_t capacity, struct netipc_ring_snapshot *snapshot)
+{
+    for (uint32_t tries = 1; tries < NETIPC_READ_TRIES; tries++) {
+        netipc_status status = try_read(view, generation, buffer, capacity, tries, snapshot);
+        if (status != NETIPC_OVERRUN)
+            return status;
+    }
+    return overtaken(snapshot);
 }
 
 netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t generation, void *buffer,
                                uint64_t capacity, struct netipc_ring_snapshot *snapshot)
 {
-    *snapshot = (struct netipc_ring_snapshot){0};
-    for (uint32_t tries = 0; tries < NETIPC_READ_TRIES; tries++) {
-        snapshot->retries = tries;
-        netipc_status status = try_read(view, generation, buffer, capacity, snapshot);
-        if (status != NETIPC_OVERRUN)
-            return status;
-    }
-    snapshot->retries = NETIPC_READ_TRIES;
-    forget_header(snapshot);
-    return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
+    netipc_status status = try_read(view, generation, buffer, capacity, 0, snapshot);
+    return status != NETIPC_OVERRUN ? status : read_again(view, generation, buffer, capacity, snapshot);
 }
 
-/* L4: whether the slot holds what snapshot says, and what its header says of it. */
-static netipc_status check_slot(const struct netipc_region_view *view, struct netipc_ring_snapshot *snapshot)
+/* L4: whether the slot holds what found says, and what its header says of it. NETIPC_CORRUPT without a word yet. */
+HOT netipc_status check_slot(const struct netipc_region_view *view, struct netipc_ring_snapshot *found)
 {
-    const struct netipc_slot_header *slot = &view->slots[snapshot->slot];
+    const struct netipc_slot_header *slot = &view->slots[found->slot];
     uint64_t seq = netipc_load(&slot->seq, acquire); /* pairs with P3 */
-    if (seq != snapshot->generation * 2)
+    if (seq != found->generation * 2)
         return NETIPC_OVERRUN;
-    if (load_header(view, slot, seq, snapshot))
+    if (load_header(view, slot, seq, found))
         return NETIPC_OK;
     /* Nobody honours the leases of a session that has ended: a later generation's header, as in L5? */
     netipc_fence(acquire);
-    return netipc_load(&slot->seq, relaxed) == seq ? unsound(snapshot) : NETIPC_OVERRUN;
+    return netipc_load(&slot->seq, relaxed) == seq ? NETIPC_CORRUPT : NETIPC_OVERRUN;
 }
 
-static netipc_status try_acquire(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t wanted,
+/* One try: NETIPC_OVERRUN when it was overtaken. */
+HOT netipc_status try_acquire(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t wanted,
+                              uint32_t tries, struct netipc_ring_snapshot *snapshot)
+{
+    struct netipc_ring_snapshot found = {0};
+    found.retries = tries;
+    netipc_status status = locate(view, wanted, &found); /* L1 */
+    if (status != NETIPC_OK) {
+        *snapshot = found;
+        return status;
+    }
+    netipc_store(lease, netipc_lease_word(view->identity.ordinal, found.slot), relaxed); /* L2 */
+    netipc_fence(seq_cst); /* L3: the publisher sees the lease, or L4 sees the claim; pairs with P6 */
+    status = check_slot(view, &found);
+    *snapshot = found;
+    if (status == NETIPC_OK)
+        return NETIPC_OK;
+    netipc_ring_release(lease);
+    return status == NETIPC_CORRUPT ? unsound(snapshot) : status;
+}
+
+COLD netipc_status acquire_again(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t generation,
                                  struct netipc_ring_snapshot *snapshot)
 {
-    netipc_status status = locate(view, wanted, snapshot); /* L1 */
-    if (status != NETIPC_OK)
-        return status;
-    netipc_store(lease, netipc_lease_word(view->identity.ordinal, snapshot->slot), relaxed); /* L2 */
-    netipc_fence(seq_cst); /* L3: the publisher sees the lease, or L4 sees the claim; pairs with P6 */
-    status = check_slot(view, snapshot);
-    if (status != NETIPC_OK)
-        netipc_ring_release(lease);
-    return status;
+    for (uint32_t tries = 1; tries < NETIPC_READ_TRIES; tries++) {
+        netipc_status status = try_acquire(view, lease, generation, tries, snapshot);
+        if (status != NETIPC_OVERRUN)
+            return status;
+    }
+    return overtaken(snapshot);
 }
 
 netipc_status netipc_ring_acquire(const struct netipc_region_view *view, netipc_atomic_u64 *lease, uint64_t generation,
                                   const unsigned char **data, struct netipc_ring_snapshot *snapshot)
 {
-    *snapshot = (struct netipc_ring_snapshot){0};
-    for (uint32_t tries = 0; tries < NETIPC_READ_TRIES; tries++) {
-        snapshot->retries = tries;
-        netipc_status status = try_acquire(view, lease, generation, snapshot);
-        if (status == NETIPC_OK)
-            *data = slot_data(view, snapshot->slot);
-        if (status != NETIPC_OVERRUN)
-            return status;
-    }
-    snapshot->retries = NETIPC_READ_TRIES;
-    forget_header(snapshot);
-    return netipc_fail(NETIPC_OVERRUN, "%d tries were overtaken", NETIPC_READ_TRIES);
+    netipc_status status = try_acquire(view, lease, generation, 0, snapshot);
+    if (status == NETIPC_OVERRUN)
+        status = acquire_again(view, lease, generation, snapshot);
+    if (status == NETIPC_OK)
+        *data = slot_data(view, snapshot->slot);
+    return status;
 }
 
 netipc_status netipc_ring_read_leased(const struct netipc_region_view *view, netipc_atomic_u64 *lease,
@@ -202,13 +249,15 @@ netipc_status netipc_ring_read_leased(const struct netipc_region_view *view, net
 netipc_status netipc_ring_find(const struct netipc_region_view *view, uint64_t generation, const unsigned char **data,
                                struct netipc_ring_snapshot *snapshot)
 {
-    *snapshot = (struct netipc_ring_snapshot){0};
-    netipc_status status = locate(view, generation, snapshot);
-    if (status == NETIPC_OK)
-        status = check_slot(view, snapshot);
+    struct netipc_ring_snapshot found = {0};
+    netipc_status status = locate(view, generation, &found);
+    netipc_status sound = status == NETIPC_OK ? check_slot(view, &found) : NETIPC_OK;
+    *snapshot = found;
+    if (status == NETIPC_OK && sound != NETIPC_OK)
+        return unsound(snapshot);
     if (status == NETIPC_OK)
         *data = slot_data(view, snapshot->slot);
-    return status == NETIPC_OVERRUN ? unsound(snapshot) : status;
+    return status;
 }
 
 void netipc_ring_release(netipc_atomic_u64 *lease)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An attachment that a reader has pinned is never freed, and whoever pins one sees all of it. Pinning, the owner's look
- * at the hazards and its reclaiming are those of publish/reader.c and publish/refresh.c, taken out of these files by
- * functions.awk; what they work on is less here.
+ * at the hazards and its reclaiming are those of publish/subscriber_state.h and publish/refresh.c, taken out of these
+ * files by functions.awk; what they work on is less here.
  */
 #include "tests/models/model.h"
 
