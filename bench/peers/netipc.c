@@ -71,7 +71,8 @@ static void *open_reader(const struct station *station, struct peer_link *link, 
     return reader;
 }
 
-static bool take(struct reader *reader, void *buffer)
+/* The latest one, if it is at least that of this generation. */
+static bool take(struct reader *reader, uint64_t least, void *buffer)
 {
     netipc_snapshot_info info = {.size = sizeof info};
     netipc_status status = netipc_subscriber_read(reader->subscriber, buffer, reader->size, &info);
@@ -79,7 +80,7 @@ static bool take(struct reader *reader, void *buffer)
         return false;
     if (status != NETIPC_OK)
         station_fail_status(reader->station, status, "cannot read");
-    if (info.length != reader->size || info.generation < reader->seen)
+    if (info.length != reader->size || info.generation < least)
         station_fail(reader->station, NETIPC_CORRUPT, "read %llu bytes of generation %llu after %llu",
                      (unsigned long long)info.length, (unsigned long long)info.generation,
                      (unsigned long long)reader->seen);
@@ -101,13 +102,14 @@ static bool read_one(void *context, enum peer_way way, void *buffer)
         if (status != NETIPC_OK)
             station_fail_status(reader->station, status, "cannot wait");
     }
-    return take(reader, buffer);
+    return take(reader, reader->seen + 1, buffer);
 }
 
 static void reread(void *context, void *buffer)
 {
-    if (!take(context, buffer))
-        station_fail(((struct reader *)context)->station, NETIPC_OVERRUN, "overtaken while nothing is published");
+    struct reader *reader = context;
+    if (!take(reader, reader->seen, buffer))
+        station_fail(reader->station, NETIPC_OVERRUN, "overtaken while nothing is published");
 }
 
 static void close_reader(void *context)
