@@ -8,6 +8,7 @@
 
 const struct known known_peers[] = {
     {"netipc", &peer_netipc, NULL},
+    {"bare", &peer_bare, NULL},
     {"seqpacket", &peer_seqpacket, NULL},
     {"stream", &peer_stream, NULL},
     {"pipe", &peer_pipe, NULL},
