@@ -21,14 +21,6 @@ const struct known known_peers[] = {
     {NULL, NULL, NULL},
 };
 
-static const struct known *find(const char *name, size_t length)
-{
-    const struct known *known = known_peers;
-    while (known->name != NULL && (strlen(known->name) != length || strncmp(known->name, name, length) != 0))
-        known++;
-    return known;
-}
-
 static void add(const struct known *known, const struct peer *picked[KNOWN_MOST], size_t *count)
 {
     for (size_t i = 0; i < *count; i++)
@@ -37,9 +29,11 @@ static void add(const struct known *known, const struct peer *picked[KNOWN_MOST]
     picked[(*count)++] = known->peer;
 }
 
-static bool add_named(const char *name, size_t length, const struct peer *picked[KNOWN_MOST], size_t *count)
+static bool add_named(const struct known *known, const char *name, size_t length, const struct peer *picked[KNOWN_MOST],
+                      size_t *count)
 {
-    const struct known *known = find(name, length);
+    while (known->name != NULL && (strlen(known->name) != length || strncmp(known->name, name, length) != 0))
+        known++;
     if (known->name == NULL) {
         notice("--peers: there is no '%.*s'; shmbench peers --help has the names", (int)length, name);
         return false;
@@ -54,19 +48,19 @@ static bool add_named(const char *name, size_t length, const struct peer *picked
     return true;
 }
 
-size_t known_pick(const char *names, const struct peer *picked[KNOWN_MOST])
+size_t known_pick(const struct known *known, const char *names, const struct peer *picked[KNOWN_MOST])
 {
     size_t count = 0;
-    add(&known_peers[0], picked, &count);
+    add(known, picked, &count);
     if (names == NULL) {
-        for (const struct known *known = known_peers; known->name != NULL; known++)
+        for (; known->name != NULL; known++)
             if (known->peer != NULL)
                 add(known, picked, &count);
         return count;
     }
     for (;;) {
         size_t length = strcspn(names, ",");
-        if (!add_named(names, length, picked, &count))
+        if (!add_named(known, names, length, picked, &count))
             return 0;
         if (names[length] == '\0')
             return count;

@@ -18,10 +18,10 @@ struct known {
 extern const struct known known_peers[];
 
 /*
- * Picks peers by a list of names ("lmdb,pipe"; NULL: all that are built in); netipc is always there, and first. Returns
- * their number. 0, and a notice: a name is wrong, or not built in.
+ * Picks some of those known by a list of names ("lmdb,pipe"; NULL: all that are built in); the first one known is
+ * always there, and first. Returns their number. 0, and a notice: a name is wrong, or not built in.
  */
-size_t known_pick(const char *names, const struct peer *picked[KNOWN_MOST]);
+size_t known_pick(const struct known *known, const char *names, const struct peer *picked[KNOWN_MOST]);
 
 /* The names for --help, as they are and with the packages of those that are missing. */
 void known_print(void);

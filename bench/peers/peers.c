@@ -202,7 +202,7 @@ static bool measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
     struct comparison comparison = {.experiment = experiment};
-    comparison.count = known_pick(options->peers, comparison.peers);
+    comparison.count = known_pick(known_peers, options->peers, comparison.peers);
     comparison.plan =
         (struct turns_plan){.readers = (unsigned)options->readers, .runs = options->repeat, .ways = ways_of(options)};
     describe(&comparison);
@@ -227,7 +227,7 @@ static bool check(const struct options *options)
     const struct peer *picked[KNOWN_MOST];
     if (options->hz <= 0)
         notice("--hz 0: nothing would be published; try shmbench peers --help");
-    return options->hz > 0 && known_pick(options->peers, picked) > 0;
+    return options->hz > 0 && known_pick(known_peers, options->peers, picked) > 0;
 }
 
 static void summarize(const struct experiment *experiment, struct json_object *document)

@@ -115,10 +115,10 @@ static void publish_flat_out(struct publisher *publisher, struct turns_publishin
     } while (now_ns < start_ns + plan->part_ns);
     count->cpu_ns += cpu_time_ns() - cpu_ns;
     count->wall_ns += now_ns - start_ns;
-    count->messages += publisher->published - first;
     series_add(&publishing->per_second, rate(publisher->published - first, now_ns - start_ns));
     atomic_store(&publisher->turns->last, publisher->published + 1);
     publish_content(publisher);
+    count->messages += publisher->published - first;
     end_part_of_publisher(publisher);
 }
 
