@@ -11,7 +11,7 @@ usage: tools/prepare.sh --group NAME... [--preset NAME | --build-dir DIR] [--no-
 Installs the packages of these groups of tools/packages.txt that are missing, then configures and builds.
 When nothing is missing nothing is touched: no package list is updated and no rights are needed.
 
-  --group NAME      build, demo, test, lint, long, foreign; may be given several times
+  --group NAME      build, peers, demo, test, lint, long, foreign; may be given several times
   --preset NAME     of CMakePresets.json; default: default, which builds in build/
   --build-dir DIR   configure without a preset, into DIR
   --no-build        stop after the packages
