@@ -29,6 +29,10 @@ netipc_publisher *audience_open_publisher(const struct station *station, const s
     uint64_t needed = (audience->size + 7) / 8 * 8 + audience->index_size;
     if (config.capacity < needed)
         config.capacity = needed;
+    if (audience->slots > 0) {
+        config.slots = audience->slots;
+        config.history = audience->history;
+    }
     netipc_status status = netipc_publisher_open(&config, &publisher);
     if (status != NETIPC_OK)
         station_fail_status(station, status, "cannot open a publisher");

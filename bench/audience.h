@@ -4,7 +4,8 @@
 
 /*
  * The publisher and the subscribers of a measurement, with the library's default configuration. Only the capacity
- * follows the size of the snapshots, as every user sets it who knows it. All of this runs in workers.
+ * follows the size of the snapshots, as every user sets it who knows it, and the slots what is asked for of them. All
+ * of this runs in workers.
  */
 
 #include "bench/crew.h"
@@ -20,6 +21,7 @@ struct audience {
     const char *run_dir;
     size_t size;                 /* of each snapshot */
     size_t index_size;           /* of the index behind it; 0: none */
+    uint32_t slots, history;     /* of the publisher; slots 0: both as by default */
     const netipc_schema *schema; /* of the snapshots, which get an index then; NULL: any bytes */
     _Atomic uint64_t published;  /* generations, when the publisher last met the others */
     _Atomic uint32_t over;       /* nothing more will be asked of the idle subscribers */

@@ -6,6 +6,7 @@
 #include "bench/notice.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdalign.h>
@@ -75,7 +76,7 @@ void baseline_send(const struct baseline *baseline, enum baseline_wait wait, con
     atomic_store_explicit(&baseline->lines->latest, number, memory_order_release);
     if (wait == BASELINE_FUTEX) {
         atomic_store_explicit(&baseline->lines->futex, (uint32_t)number, memory_order_release);
-        futex(&baseline->lines->futex, FUTEX_WAKE, 1);
+        futex(&baseline->lines->futex, FUTEX_WAKE, INT_MAX); /* with several receivers all of them */
     } else if (wait == BASELINE_DESCRIPTOR) {
         /* A full queue has a wake-up in it. */
         (void)!send(baseline->descriptors[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);

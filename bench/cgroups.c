@@ -93,3 +93,15 @@ bool cgroups_is(const struct cgroups *cgroups, uint64_t generation, uint32_t ind
            view->enabled == enabled_of(generation, index) && view->name_length == label->name_length &&
            memcmp(view->name, label->name, view->name_length + 1) == 0 && strcmp(view->path, label->path) == 0;
 }
+
+bool cgroups_are(const struct cgroups *cgroups, uint64_t generation, const void *payload)
+{
+    netipc_cgroups_snapshot_view view;
+    netipc_cgroup_view cgroup;
+    bool good = netipc_cgroups_snapshot_decode(payload, cgroups->length, &view) == NETIPC_OK &&
+                view.generation == generation && view.item_count == cgroups->count;
+    for (uint32_t index = 0; good && index < view.item_count; index++)
+        good = netipc_cgroups_snapshot_item(&view, index, &cgroup) == NETIPC_OK &&
+               cgroups_is(cgroups, generation, index, &cgroup);
+    return good;
+}

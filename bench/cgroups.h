@@ -47,4 +47,7 @@ uint32_t cgroups_options(uint64_t generation, uint32_t index);
 /* Whether an item is what it has to be. */
 bool cgroups_is(const struct cgroups *cgroups, uint64_t generation, uint32_t index, const netipc_cgroup_view *view);
 
+/* Whether the cgroups->length bytes of a payload are. */
+bool cgroups_are(const struct cgroups *cgroups, uint64_t generation, const void *payload);
+
 #endif

@@ -41,7 +41,8 @@ extern const struct command command_read;
 extern const struct command command_latency;
 extern const struct command command_rpc;
 extern const struct command command_peers;
-extern const struct command command_refresh; /* these two in builds with netipc_cache only */
+extern const struct command command_fanout; /* these three in builds with netipc_cache only */
+extern const struct command command_refresh;
 extern const struct command command_lookup;
 
 /* Does all of a sub-command; gives the program's exit status. */

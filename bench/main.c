@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_calibrate, &command_publish, &command_read, &command_latency, &command_rpc, &command_peers,
+    &command_calibrate, &command_publish, &command_read,   &command_latency, &command_rpc, &command_peers,
 #ifdef SHMBENCH_CACHE
-    &command_refresh,   &command_lookup,
+    &command_refresh,   &command_lookup,  &command_fanout,
 #endif
 };
 

@@ -48,6 +48,7 @@ struct entry {
 
 static const char *const wait_names[] = {"adaptive", "spin", "poll", "futex", "fd", NULL};
 static const char *const mode_names[] = {"copy", "lease", "poll", "all", NULL};
+static const char *const take_names[] = {"refresh", "copy", "lease", NULL};
 
 static const char *const way_names[] = {"both", "block", "spin", NULL};
 
@@ -143,6 +144,8 @@ static const struct entry entries[] = {
           .given = FIELD(spin_ns_given)),
     ENTRY(NAME, "mode", OPTIONS_MODE, mode, "HOW",
           "copy, lease (acquire and release), poll (the generation only) or all", .names = mode_names),
+    ENTRY(NAME, "mode", OPTIONS_TAKE, take, "HOW", "refresh (a cache), copy or lease (in place, with its index)",
+          .names = take_names),
     ENTRY(OWN, "cpus", 0, cpus, "A,B[,C...]", "the CPU of the publisher or server, and those of the others",
           .parse = parse_cpus),
     ENTRY(OWN, "topology", 0, relation, "HOW",
@@ -328,4 +331,9 @@ uint64_t options_spin_ns(const struct options *options)
 const char *options_wait_name(unsigned wait)
 {
     return wait_names[wait];
+}
+
+const char *options_take_name(unsigned take)
+{
+    return take_names[take];
 }

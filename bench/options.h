@@ -15,6 +15,8 @@
 enum options_wait { OPTIONS_WAIT_ADAPTIVE, OPTIONS_WAIT_SPIN, OPTIONS_WAIT_POLL, OPTIONS_WAIT_FUTEX, OPTIONS_WAIT_FD };
 enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL, OPTIONS_MODE_ALL };
 
+enum options_take { OPTIONS_TAKE_REFRESH, OPTIONS_TAKE_COPY, OPTIONS_TAKE_LEASE };
+
 /* Which options a sub-command takes, beside those that all take. */
 #define OPTIONS_BIT(n) (UINT64_C(1) << (n))
 #define OPTIONS_SIZE OPTIONS_BIT(0)
@@ -33,6 +35,7 @@ enum options_mode { OPTIONS_MODE_COPY, OPTIONS_MODE_LEASE, OPTIONS_MODE_POLL, OP
 #define OPTIONS_ITEMS OPTIONS_BIT(13)
 #define OPTIONS_THREADS OPTIONS_BIT(14)
 #define OPTIONS_CHANGES OPTIONS_BIT(15)
+#define OPTIONS_TAKE OPTIONS_BIT(16)  /* --mode, of subscribers that follow */
 #define OPTIONS_SIZES OPTIONS_BIT(20) /* --size, several */
 #define OPTIONS_PEERS OPTIONS_BIT(21)
 #define OPTIONS_WAYS OPTIONS_BIT(22) /* --wait, of other transports too */
@@ -51,12 +54,12 @@ struct options {
     uint64_t size, readers, items, threads, repeat, spin_ns;
     uint64_t clients, workers, batch, polite;
     double hz, duration;
-    unsigned wait, mode; /* options_wait, options_mode */
-    unsigned relation;   /* cpus_relation */
-    struct cpus cpus;    /* count 0: to be picked */
-    unsigned ways;       /* options_ways */
-    const char *peers;   /* names, with commas; NULL: all */
-    const char *json;    /* NULL: not wanted */
+    unsigned wait, mode, take; /* options_wait, options_mode, options_take */
+    unsigned relation;         /* cpus_relation */
+    struct cpus cpus;          /* count 0: to be picked */
+    unsigned ways;             /* options_ways */
+    const char *peers;         /* names, with commas; NULL: all */
+    const char *json;          /* NULL: not wanted */
     bool spin_ns_given, duration_given;
     bool changes, quick, quiet, help;
 };
@@ -74,5 +77,6 @@ void options_describe(uint64_t taken, const struct options *options, struct json
 uint64_t options_spin_ns(const struct options *options);
 
 const char *options_wait_name(unsigned wait);
+const char *options_take_name(unsigned take);
 
 #endif
