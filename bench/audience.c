@@ -29,7 +29,8 @@ netipc_publisher *audience_open_publisher(const struct station *station, const s
     uint64_t needed = (audience->size + 7) / 8 * 8 + audience->index_size;
     if (config.capacity < needed)
         config.capacity = needed;
-    if (audience->slots > 0) {
+    if (audience->slots > 0) { /* many: nobody would leave room in each */
+        config.capacity = needed;
         config.slots = audience->slots;
         config.history = audience->history;
     }

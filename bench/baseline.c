@@ -30,9 +30,14 @@ static void *(*volatile libc_memcpy)(void *, const void *, size_t) = memcpy;
 
 bool baseline_open(struct baseline *baseline, size_t size)
 {
+    return baseline_open_buffers(baseline, size, BASELINE_BUFFERS);
+}
+
+bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buffers)
+{
     size_t stride = (size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
-    *baseline = (struct baseline){.size = size, .stride = stride, .descriptors = {-1, -1}};
-    baseline->bytes = 4096 + BASELINE_BUFFERS * stride;
+    *baseline = (struct baseline){.size = size, .stride = stride, .count = buffers, .descriptors = {-1, -1}};
+    baseline->bytes = 4096 + buffers * stride;
     unsigned char *memory = crew_shared(baseline->bytes);
     if (memory == NULL)
         return false;
@@ -62,7 +67,7 @@ void baseline_copy(void *to, const void *from, size_t size)
 
 unsigned char *baseline_buffer(const struct baseline *baseline, uint64_t number)
 {
-    return baseline->buffers + number % BASELINE_BUFFERS * baseline->stride;
+    return baseline->buffers + number % baseline->count * baseline->stride;
 }
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value)

@@ -26,11 +26,15 @@ struct baseline {
     struct baseline_lines *lines;
     unsigned char *buffers;
     size_t bytes, size, stride; /* mapped; of a payload; from buffer to buffer */
+    uint64_t count;             /* of buffers */
     int descriptors[2];
 };
 
 /* Before the processes are forked that use it. False, and a notice: there is no memory, or no descriptor. */
 bool baseline_open(struct baseline *baseline, size_t size);
+
+/* The same, for a publisher that does not have its slots by default. */
+bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buffers);
 void baseline_close(struct baseline *baseline);
 
 /* memcpy() of libc, whatever the compiler knows of it. */

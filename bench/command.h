@@ -40,6 +40,7 @@ extern const struct command command_publish;
 extern const struct command command_read;
 extern const struct command command_latency;
 extern const struct command command_rpc;
+extern const struct command command_history;
 extern const struct command command_peers;
 extern const struct command command_fanout; /* these three in builds with netipc_cache only */
 extern const struct command command_refresh;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_calibrate, &command_publish, &command_read,   &command_latency, &command_rpc, &command_peers,
+    &command_calibrate, &command_publish, &command_read,   &command_latency,
+    &command_rpc,       &command_history, &command_peers,
 #ifdef SHMBENCH_CACHE
     &command_refresh,   &command_lookup,  &command_fanout,
 #endif

@@ -8,6 +8,7 @@
 #include "bench/series.h"
 
 #include <getopt.h>
+#include <netipc/publisher.h>
 #include <netipc/server.h>
 #include <netipc/subscriber.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 enum { ITEM_SIZE_LEAST = 8, ITEM_SIZE_MOST = 64 << 10, CLIENTS_MOST = 256, BATCH_MOST = 1024 };
 enum { ITEMS_MOST = 100000, THREADS_MOST = 64 };
+enum { HISTORY_LEAST = 16, HISTORY_MOST = NETIPC_SLOTS_MAX - 3 }; /* beside the claimed slot, the latest and a lease */
 enum { SIZE_MOST = 64 << 20, READERS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
 
 /* What --quick leaves of the duration. */
@@ -121,6 +123,8 @@ static const struct entry entries[] = {
     ENTRY(NUMBER, "items", OPTIONS_ITEMS, items, "N", "cgroups of a snapshot, from 1 to 100000", FROM(1, ITEMS_MOST)),
     ENTRY(NUMBER, "threads", OPTIONS_THREADS, threads, "N", "threads that look up at the same time, from 1 to 64",
           FROM(1, THREADS_MOST)),
+    ENTRY(NUMBER, "history", OPTIONS_HISTORY, history, "N", "generations behind the latest that are kept, 16 to 1021",
+          FROM(HISTORY_LEAST, HISTORY_MOST)),
     ENTRY(FLAG, "changes", OPTIONS_CHANGES, changes, "", "a refresh finds out what has changed (NETIPC_CACHE_CHANGES)",
           NO_MORE),
     ENTRY(NUMBER, "readers", OPTIONS_AUDIENCE, readers, "N", "attached subscriber processes, at most 256",

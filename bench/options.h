@@ -35,7 +35,8 @@ enum options_take { OPTIONS_TAKE_REFRESH, OPTIONS_TAKE_COPY, OPTIONS_TAKE_LEASE 
 #define OPTIONS_ITEMS OPTIONS_BIT(13)
 #define OPTIONS_THREADS OPTIONS_BIT(14)
 #define OPTIONS_CHANGES OPTIONS_BIT(15)
-#define OPTIONS_TAKE OPTIONS_BIT(16)  /* --mode, of subscribers that follow */
+#define OPTIONS_TAKE OPTIONS_BIT(16) /* --mode, of subscribers that follow */
+#define OPTIONS_HISTORY OPTIONS_BIT(17)
 #define OPTIONS_SIZES OPTIONS_BIT(20) /* --size, several */
 #define OPTIONS_PEERS OPTIONS_BIT(21)
 #define OPTIONS_WAYS OPTIONS_BIT(22) /* --wait, of other transports too */
@@ -51,7 +52,7 @@ struct options_sizes {
 
 struct options {
     struct options_sizes sizes;
-    uint64_t size, readers, items, threads, repeat, spin_ns;
+    uint64_t size, readers, items, threads, history, repeat, spin_ns;
     uint64_t clients, workers, batch, polite;
     double hz, duration;
     unsigned wait, mode, take; /* options_wait, options_mode, options_take */
