@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154 # functions and variables are those of ../shmbench.sh
+for wait in adaptive spin poll futex fd; do
+    measure latency --duration 0.022 --repeat 11 --hz 5000 --wait $wait
+    expect ".results.latency_ns | $distribution"
+    expect ".results.latency_p50_ns | $runs"
+    expect '.results | .publications == 110 and .seen + .missed == .publications and .latency_ns.n == .seen'
+    expect '.results | .handoff_ns.n + .handoffs_missed <= .publications and .schedule_lag_ns.n == .publications'
+    # Written to three digits; of a hand-off that waited for a CPU, what is left of the quotient may be 0.
+    expect '.ratios | .latency_over_oneway > 0 and .latency_over_handoff >= 0'
+    expect ".params.wait == \"$wait\""
+done
+measure latency --duration 0.022 --repeat 11 --hz 1000 --wait futex --readers 3 --size 100k
+expect '.results | .publications == 22 and .seen + .missed == 66 and .latency_ns.n == .seen'
