@@ -31,6 +31,8 @@ static void make_public(netipc_publisher *publisher, uint64_t length, uint64_t a
         netipc_publisher_supersede(publisher, length, annex_length);
     else
         netipc_ring_publish(&publisher->ring, length, annex_length);
+    /* P1 of the next publication begins: it will be about as long. */
+    netipc_payload_own(netipc_ring_claimed_data(&publisher->ring), (size_t)length);
     if (netipc_latest_keeps(&publisher->latest))
         netipc_latest_reclaim(&publisher->latest);
     /* A growth wakes the loop anyway. */
@@ -40,8 +42,10 @@ static void make_public(netipc_publisher *publisher, uint64_t length, uint64_t a
 
 static bool equals_latest(const netipc_publisher *publisher, const void *bytes, uint64_t length)
 {
+    if (!publisher->on_change)
+        return false;
     const unsigned char *latest = netipc_ring_latest_data(&publisher->ring);
-    return publisher->on_change && latest != NULL && publisher->ring.latest_length == length &&
+    return latest != NULL && publisher->ring.latest_length == length &&
            (length == 0 || memcmp(latest, bytes, length) == 0);
 }
 

@@ -25,7 +25,7 @@ struct netipc_pace {
     bool known;                   /* two arrivals have been seen */
 };
 
-/* A generation has come, at now_ns or a little before. A smaller one than before begins anew. */
+/* A generation has come, at about now_ns. A smaller one than before begins anew. */
 void netipc_pace_learn(struct netipc_pace *pace, uint64_t generation, uint64_t now_ns);
 
 /* budget_ns when a publication is expected by then, else 0. */

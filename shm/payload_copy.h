@@ -20,6 +20,15 @@ void netipc_payload_copy_in(void *shared, const void *bytes, size_t length);
 /* The same with zeros. */
 void netipc_payload_clear(void *shared, size_t length);
 
+/*
+ * Takes the cache lines of the first length bytes, a page of them at most, of a slot that is claimed for the next
+ * publication. Who has read that slot before still has them, and to get one line back takes as long as to hand over a
+ * word. So that is done behind a publication, and the next one does not wait for it before its generation can be
+ * seen. By stores: a prefetch for writing was measured to change nothing. Up to the next multiple of 64 of length, a
+ * word of each line is lost.
+ */
+void netipc_payload_own(void *shared, size_t length);
+
 /* Out of a slot; ordered between the acquire load of seq before it and the acquire fence behind it. */
 void netipc_payload_copy_out(void *bytes, const void *shared, size_t length);
 

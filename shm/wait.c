@@ -19,16 +19,21 @@ static bool interrupted(const struct netipc_wait *wait)
 /* Looks in between two looks at the clock, which take as long as a few of them. */
 enum { LOOKS = 8 };
 
-static bool spin(const struct netipc_wait *wait)
+/* Behind the change there is no look at the clock: the caller has a hand-over to end. */
+static bool spin(const struct netipc_wait *wait, uint64_t *looked_ns)
 {
     uint64_t start = netipc_os_monotonic_ns();
+    *looked_ns = start;
     do {
         for (int i = 0; i < LOOKS; i++) {
             netipc_os_pause();
             if (changed(wait))
                 return true;
         }
-    } while (!interrupted(wait) && netipc_os_monotonic_ns() - start < wait->spin_ns);
+        if (interrupted(wait))
+            return false;
+        *looked_ns = netipc_os_monotonic_ns();
+    } while (*looked_ns - start < wait->spin_ns);
     return false;
 }
 
@@ -54,7 +59,7 @@ enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, stru
     if (changed(wait))
         return NETIPC_WAIT_CHANGED;
     effort->spun = wait->spin_ns > 0;
-    if (effort->spun && spin(wait))
+    if (effort->spun && spin(wait, &effort->looked_ns))
         return NETIPC_WAIT_CHANGED;
     if (wait->sleep_ns > 0) {
         uint32_t expected = netipc_fetch_or(wake, 1u, release) | 1u; /* W1; release: others is known to who wakes */

@@ -49,6 +49,7 @@ struct netipc_wait {
 /* What a wait took. */
 struct netipc_wait_effort {
     bool spun, slept;
+    uint64_t looked_ns; /* if it spun: the clock as last seen, a few looks before the spin's end */
 };
 
 enum netipc_wait_end netipc_wait_for_change(const struct netipc_wait *wait, struct netipc_wait_effort *effort);
