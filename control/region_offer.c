@@ -2,6 +2,7 @@
 /* How a session gets at its publisher's region, and what it is told of it. */
 #include "control/packet.h"
 #include "control/server_state.h"
+#include "shm/probes.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ static bool list_session(struct netipc_peer_session *session)
     if (!session->listed) {
         netipc_session_table_insert(service->table, session->index, session->page.line);
         session->listed = true;
+        netipc_probe_attach(service->name, session->number, session->peer.pid, session->index);
         netipc_count(&service->totals.attached, 1);
     }
     return true;

@@ -7,6 +7,7 @@
 #include "control/server_state.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
+#include "shm/probes.h"
 #include "shm/sized.h"
 
 #include <stddef.h>
@@ -91,6 +92,8 @@ void netipc_session_end(struct netipc_peer_session *session, const char *reason)
     if (session->state == NETIPC_SESSION_ENDED)
         return;
     session->state = NETIPC_SESSION_ENDED;
+    netipc_probe_drop(service->name, session->number, session->peer.pid, session->listed ? (int32_t)session->index : -1,
+                      reason);
     netipc_log_field fields[] = {
         {"reason", reason, 0}, {"session", NULL, session->number}, {"pid", NULL, session->peer.pid}};
     netipc_log_event(&service->server->log, NETIPC_LOG_DEBUG, "session-ended", fields, 3);

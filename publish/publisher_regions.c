@@ -2,6 +2,7 @@
 /* The regions of a publisher: the first, and larger ones that supersede it. */
 #include "publish/placement_notes.h"
 #include "publish/publisher_state.h"
+#include "shm/probes.h"
 
 #include <stdio.h>
 
@@ -124,4 +125,6 @@ void netipc_publisher_supersede(netipc_publisher *publisher, uint64_t length, ui
     publisher->ring = publisher->next_ring;
     publisher->ring.region = &publisher->region;
     publisher->growing = false;
+    netipc_probe_supersede(publisher->service, publisher->label.ordinal, publisher->ring.generation,
+                           publisher->region.geometry.capacity, publisher->region.geometry.region_size);
 }

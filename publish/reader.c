@@ -3,6 +3,7 @@
 
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
+#include "shm/probes.h"
 #include "shm/sized.h"
 
 #include <stdlib.h>
@@ -138,6 +139,8 @@ COLD void account_failure(netipc_reader *reader, const struct netipc_attachment 
                           const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
 {
     netipc_count(&reader->totals.overruns, status == NETIPC_OVERRUN);
+    if (status == NETIPC_OVERRUN)
+        netipc_probe_overrun(reader->subscriber->service, snapshot->retries);
     if (info != NULL)
         inform(attachment, snapshot, info);
 }

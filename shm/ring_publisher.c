@@ -2,6 +2,7 @@
 #include "shm/ring_publisher.h"
 
 #include "shm/os.h"
+#include "shm/probes.h"
 
 /* P5: a slot's last even value + 1: odd, and its own. */
 static void make_odd(struct netipc_ring *ring, uint32_t slot)
@@ -144,6 +145,7 @@ void netipc_ring_publish(struct netipc_ring *ring, uint64_t length, uint64_t ann
     write_slot_header(&region->slots[slot], generation, length, annex_length);
     /* P4, pairs with R1 and with the waiter's loads */
     netipc_store(&region->header->latest, netipc_hot_word(generation, NETIPC_REGION_LIVE, slot), release);
+    netipc_probe_publish(region->header->identity.service, generation, length, annex_length, slot);
     ring->generation = generation;
     ring->latest = slot;
     ring->latest_length = length;

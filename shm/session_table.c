@@ -3,6 +3,7 @@
 
 #include "shm/detail.h"
 #include "shm/os.h"
+#include "shm/probes.h"
 
 #include <stdlib.h>
 
@@ -120,10 +121,12 @@ static void wake_sleepers(struct netipc_session_table *table, struct netipc_sess
      * parks thousands of threads there must not make the publisher wait for them. If killed between the two: the
      * sleepers learn of the death within their grace. */
     netipc_fetch_add(netipc_line_wake(line), 1u, relaxed);
-    if (netipc_load(&entry->slow, relaxed) < SLOW_CALLS)
-        call_sleeper(table, entry, line);
-    else
+    bool left = netipc_load(&entry->slow, relaxed) >= SLOW_CALLS;
+    netipc_probe_wake((uint32_t)(entry - table->entries), left, *sent);
+    if (left)
         leave_to_control(table, entry, NETIPC_DUE_WAKE);
+    else
+        call_sleeper(table, entry, line);
     (*sent)++;
 }
 

@@ -79,6 +79,8 @@ FNR == 1 {
         broken("<" name ">: " own "/ knows nothing of it")
     if (name ~ /^hwloc/ && level[own] < 5)
         broken("<" name "> is used by tools/ and bench/ only")
+    if (name == "sys/sdt.h" && FILENAME != "shm/probes.h")
+        broken("<" name "> is behind shm/probes.h")
     if (own == "include" && name !~ /^netipc\// && name !~ standard)
         broken("<" name ">: public headers include <netipc/...> and standard headers only")
 }
