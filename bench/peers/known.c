@@ -18,6 +18,16 @@ const struct known known_peers[] = {
 #else
     {"lmdb", NULL, "liblmdb-dev"},
 #endif
+#ifdef SHMBENCH_ZEROMQ
+    {"zeromq", &peer_zeromq, "libzmq3-dev"},
+#else
+    {"zeromq", NULL, "libzmq3-dev"},
+#endif
+#ifdef SHMBENCH_NNG
+    {"nng", &peer_nng, "libnng-dev"},
+#else
+    {"nng", NULL, "libnng-dev"},
+#endif
     {NULL, NULL, NULL},
 };
 
