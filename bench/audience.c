@@ -26,6 +26,7 @@ netipc_publisher *audience_open_publisher(const struct station *station, const s
     config.run_dir = audience->run_dir;
     config.service = service;
     config.schema = audience->schema;
+    config.profile = audience->profile;
     uint64_t needed = (audience->size + 7) / 8 * 8 + audience->index_size;
     if (config.capacity < needed)
         config.capacity = needed;
@@ -44,6 +45,7 @@ void audience_address(const struct audience *audience, netipc_subscriber_config 
 {
     config->run_dir = audience->run_dir;
     config->service = service;
+    config->profile = audience->profile;
 }
 
 netipc_subscriber *audience_attach(const struct station *station, const struct audience *audience,

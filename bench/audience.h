@@ -19,12 +19,13 @@
 /* What the workers of one service share (crew_shared()). */
 struct audience {
     const char *run_dir;
-    size_t size;                 /* of each snapshot */
-    size_t index_size;           /* of the index behind it; 0: none */
-    uint32_t slots, history;     /* of the publisher; slots 0: both as by default */
-    const netipc_schema *schema; /* of the snapshots, which get an index then; NULL: any bytes */
-    _Atomic uint64_t published;  /* generations, when the publisher last met the others */
-    _Atomic uint32_t over;       /* nothing more will be asked of the idle subscribers */
+    size_t size;                   /* of each snapshot */
+    size_t index_size;             /* of the index behind it; 0: none */
+    uint32_t slots, history;       /* of the publisher; slots 0: both as by default */
+    const netipc_profile *profile; /* of both sides; NULL: none */
+    const netipc_schema *schema;   /* of the snapshots, which get an index then; NULL: any bytes */
+    _Atomic uint64_t published;    /* generations, when the publisher last met the others */
+    _Atomic uint32_t over;         /* nothing more will be asked of the idle subscribers */
 };
 
 /* These fail the worker when they cannot do what they say. */

@@ -18,7 +18,15 @@ struct experiment {
     struct cpus cpus;
     struct run_dir run_dir;
     struct json_object *params, *results, *ratios; /* to be filled in */
+    void *outputs;                                 /* of the sub-command's own */
     int failure;                                   /* exit status, when the measurement fails */
+};
+
+/* Files that a sub-command writes beside the JSON. */
+struct command_outputs {
+    bool (*open)(struct experiment *experiment); /* before measuring; false: notice and failure have been given */
+    bool (*write)(struct experiment *experiment, struct json_object *document); /* false: a notice */
+    void (*close)(struct experiment *experiment); /* whatever has happened; removes what was not written */
 };
 
 struct command {
@@ -29,6 +37,7 @@ struct command {
     uint64_t taken;          /* OPTIONS_… */
     struct options defaults;
     bool (*check)(const struct options *options);   /* may be NULL. False, and a notice: they do not fit together */
+    const struct command_outputs *outputs;          /* may be NULL */
     const char *first, *others;                     /* who runs on which CPU; NULL: publisher, subscribers */
     bool calibrates;                                /* it is calibration itself: none before and after */
     bool (*measure)(struct experiment *experiment); /* false: notice and failure have been given */
@@ -42,6 +51,7 @@ extern const struct command command_latency;
 extern const struct command command_rpc;
 extern const struct command command_history;
 extern const struct command command_peers;
+extern const struct command command_sweep;
 extern const struct command command_fanout; /* these three in builds with netipc_cache only */
 extern const struct command command_refresh;
 extern const struct command command_lookup;

@@ -71,18 +71,18 @@ void document_distribution_thousandths(struct json_object *object, const char *n
 }
 
 /* Renaming would put a file into the place of a device or the like. */
-static bool replaceable(const char *path)
+static bool replaceable(const char *option, const char *path)
 {
     struct stat status;
     if (stat(path, &status) != 0 || S_ISREG(status.st_mode))
         return true;
-    notice("--json %s: there is something that is not a file; name a file, or - for the standard output", path);
+    notice("%s %s: there is something that is not a file; name a file, or - for the standard output", option, path);
     return false;
 }
 
-bool document_open(struct document_file *file, const char *path)
+bool document_open(struct document_file *file, const char *option, const char *path)
 {
-    *file = (struct document_file){.fd = -1};
+    *file = (struct document_file){.option = option, .fd = -1};
     if (path == NULL)
         return true;
     file->path = strdup(path);
@@ -91,10 +91,11 @@ bool document_open(struct document_file *file, const char *path)
     if (file->path == NULL || asprintf(&file->temporary, "%s.XXXXXX", path) < 0) {
         file->temporary = NULL;
         notice("no memory for the name of a file");
-    } else if (replaceable(path)) {
+    } else if (replaceable(option, path)) {
         file->fd = mkstemp(file->temporary);
         if (file->fd < 0)
-            notice_errno("--json %s: cannot write a file there; see that its directory exists and is writable", path);
+            notice_errno("%s %s: cannot write a file there; see that its directory exists and is writable", option,
+                         path);
     }
     if (file->fd >= 0)
         return true;
@@ -104,37 +105,59 @@ bool document_open(struct document_file *file, const char *path)
     return false;
 }
 
-static bool write_all(FILE *stream, const char *text)
+static bool told(const struct document_file *file, bool good)
 {
-    return stream != NULL && fputs(text, stream) >= 0 && fputc('\n', stream) >= 0 && fflush(stream) == 0;
+    if (!good)
+        notice_errno("%s %s: cannot be written", file->option, file->path);
+    return good;
+}
+
+static bool write_all(int fd, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t written = write(fd, text, left);
+        if (written < 0 && errno != EINTR)
+            return false;
+        text += written > 0 ? written : 0;
+        left -= written > 0 ? (size_t)written : 0;
+    }
+    return true;
+}
+
+bool document_fill(struct document_file *file, const char *text)
+{
+    if (file->path == NULL)
+        return true;
+    if (file->temporary == NULL)
+        return told(file, fputs(text, stdout) >= 0 && fflush(stdout) == 0);
+    return told(file, write_all(file->fd, text));
+}
+
+bool document_keep(struct document_file *file)
+{
+    if (file->temporary == NULL)
+        return true;
+    mode_t mask = umask(0);
+    umask(mask);
+    bool good = fchmod(file->fd, 0666 & ~mask) == 0;
+    good = close(file->fd) == 0 && good;
+    file->fd = -1;
+    good = good && rename(file->temporary, file->path) == 0;
+    if (good) {
+        free(file->temporary);
+        file->temporary = NULL;
+    }
+    return told(file, good);
 }
 
 bool document_write(struct document_file *file, struct json_object *document)
 {
-    if (file->path == NULL)
-        return true;
-    const char *text = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
-    bool good = text != NULL;
-    if (file->temporary == NULL) {
-        good = good && write_all(stdout, text);
-    } else {
-        mode_t mask = umask(0);
-        umask(mask);
-        FILE *stream = fdopen(file->fd, "w");
-        good = good && write_all(stream, text) && fchmod(file->fd, 0666 & ~mask) == 0;
-        if (stream != NULL)
-            good = fclose(stream) == 0 && good;
-        else
-            close(file->fd);
-        file->fd = -1;
-        good = good && rename(file->temporary, file->path) == 0;
-        if (good) {
-            free(file->temporary);
-            file->temporary = NULL;
-        }
-    }
-    if (!good)
-        notice_errno("--json %s: cannot be written", file->path);
+    char *text;
+    const char *json = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+    if (json == NULL || asprintf(&text, "%s\n", json) < 0)
+        return told(file, false);
+    bool good = document_fill(file, text) && document_keep(file);
+    free(text);
     return good;
 }
 

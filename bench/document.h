@@ -27,14 +27,20 @@ void document_distribution_thousandths(struct json_object *object, const char *n
 
 /* Where a document is going to: a file beside the final one, which it replaces when it is whole. */
 struct document_file {
-    char *path; /* NULL: nowhere; "-": the standard output */
+    const char *option; /* that names it */
+    char *path;         /* NULL: nowhere; "-": the standard output */
     char *temporary;
     int fd;
 };
 
 /* Before anything is measured, so that a place that cannot be written is known then. False, and a notice. */
-bool document_open(struct document_file *file, const char *path);
+bool document_open(struct document_file *file, const char *option, const char *path);
 bool document_write(struct document_file *file, struct json_object *document);
+
+/* The same in two steps, so that of several files all or none are replaced: what was filled is kept, or closed.
+ * file->fd may be written to otherwise, but for the standard output. */
+bool document_fill(struct document_file *file, const char *text);
+bool document_keep(struct document_file *file);
 
 /* Removes what was not written. */
 void document_close(struct document_file *file);

@@ -77,11 +77,16 @@ static struct json_object *measure(struct experiment *experiment)
     return NULL;
 }
 
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 static void summarize(const struct experiment *experiment, struct json_object *document)
 {
     struct json_object *unstable = NULL;
-    const char *to = experiment->options.json;
-    if (experiment->options.quiet || (to != NULL && strcmp(to, "-") == 0))
+    const struct options *options = &experiment->options;
+    if (options->quiet || is_stdout(options->json) || is_stdout(options->csv) || is_stdout(options->profile))
         return;
     experiment->command->summarize(experiment, document);
     json_object_object_get_ex(document, "unstable", &unstable);
@@ -90,14 +95,35 @@ static void summarize(const struct experiment *experiment, struct json_object *d
                json_object_to_json_string_ext(unstable, JSON_C_TO_STRING_PLAIN));
 }
 
+static bool open_outputs(struct experiment *experiment, struct document_file *file)
+{
+    const struct command_outputs *outputs = experiment->command->outputs;
+    return document_open(file, "--json", experiment->options.json) && (outputs == NULL || outputs->open(experiment));
+}
+
+static bool write_outputs(struct experiment *experiment, struct document_file *file, struct json_object *document)
+{
+    const struct command_outputs *outputs = experiment->command->outputs;
+    return (outputs == NULL || outputs->write(experiment, document)) && document_write(file, document);
+}
+
+static void close_outputs(struct experiment *experiment, struct document_file *file)
+{
+    if (experiment->command->outputs != NULL)
+        experiment->command->outputs->close(experiment);
+    document_close(file);
+}
+
 int experiment_run(const struct command *command, const struct options *options)
 {
     struct experiment experiment = {.command = command, .options = *options, .failure = NETIPC_SYSTEM};
     struct document_file file;
     if (!pick_cpus(&experiment))
         return NETIPC_UNSUPPORTED;
-    if (!document_open(&file, options->json))
-        return NETIPC_SYSTEM;
+    if (!open_outputs(&experiment, &file)) {
+        close_outputs(&experiment, &file);
+        return experiment.failure;
+    }
     notice_progress_start(options->quiet);
     struct json_object *document = NULL;
     if (run_dir_make(&experiment.run_dir)) {
@@ -113,12 +139,12 @@ int experiment_run(const struct command *command, const struct options *options)
     if (crew_signal() != 0) {
         status = 128 + crew_signal();
     } else if (document != NULL) {
-        bool written = document_write(&file, document);
+        bool written = write_outputs(&experiment, &file, document);
         if (written)
             summarize(&experiment, document);
         status = written && fflush(stdout) == 0 ? 0 : NETIPC_SYSTEM;
     }
     json_object_put(document);
-    document_close(&file);
+    close_outputs(&experiment, &file);
     return status;
 }

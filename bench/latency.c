@@ -2,6 +2,7 @@
 #include "bench/document.h"
 #include "bench/latency_run.h"
 #include "bench/notice.h"
+#include "bench/profile_file.h"
 
 #include <stdio.h>
 
@@ -46,14 +47,34 @@ static bool check(const struct options *options)
         notice("--hz 0: nothing would be published; try shmbench latency --help");
     else if (options->spin_ns_given && (options->wait == OPTIONS_WAIT_POLL || options->wait == OPTIONS_WAIT_FD))
         notice("--spin-ns says nothing to --wait %s; try shmbench latency --help", options_wait_name(options->wait));
+    else if (options->profile != NULL && (options->spin_ns_given || options->wait != OPTIONS_WAIT_ADAPTIVE))
+        notice("--profile says how to wait: leave --wait and --spin-ns out; try shmbench latency --help");
     else
         return true;
     return false;
 }
 
+/* What the profile says, for the processes, and for the hand-off, which has to do as they do. */
+static bool take_profile(struct experiment *experiment, struct options *options, netipc_profile *profile)
+{
+    experiment->failure = (int)profile_file_read(options->profile, profile);
+    if (experiment->failure != NETIPC_OK)
+        return false;
+    options->spin_ns_given = (profile->keys & NETIPC_PROFILE_SPIN_NS) != 0;
+    options->spin_ns = profile->spin_ns;
+    bool fixed = (profile->keys & NETIPC_PROFILE_SPIN) != 0 && profile->spin == NETIPC_SPIN_FIXED;
+    document_text(experiment->params, "spin", fixed ? "fixed" : "adaptive");
+    document_count(experiment->params, "spin_ns", options_spin_ns(options));
+    return true;
+}
+
 static bool measure(struct experiment *experiment)
 {
-    struct latency_run *run = latency_run(experiment, &experiment->options, true);
+    struct options options = experiment->options;
+    netipc_profile profile, *given = options.profile != NULL ? &profile : NULL;
+    if (given != NULL && !take_profile(experiment, &options, given))
+        return false;
+    struct latency_run *run = latency_run(experiment, &options, given, true);
     if (run == NULL)
         return false;
     report(experiment, run);
@@ -89,7 +110,8 @@ const struct command command_latency = {
             "waits, reads and checks. In turn with a bare hand-off of the same bytes (memcpy, one store; the\n"
             "receiver waits in the same manner) at the same rate, which takes as long again, and with half a\n"
             "round trip of a line. Generations that a subscriber did not read are counted as missed.",
-    .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT,
+    .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT |
+             OPTIONS_PROFILE,
     .defaults = {.size = 64, .readers = 1, .hz = 10000, .duration = 2, .repeat = 21, .wait = OPTIONS_WAIT_ADAPTIVE},
     .check = check,
     .measure = measure,

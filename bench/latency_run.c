@@ -330,7 +330,8 @@ static size_t bytes_of(const struct options *options)
     return sizeof(struct latency_run) + options->readers * sizeof(struct latency_reading);
 }
 
-struct latency_run *latency_run(struct experiment *experiment, const struct options *options, bool with_baselines)
+struct latency_run *latency_run(struct experiment *experiment, const struct options *options,
+                                const netipc_profile *profile, bool with_baselines)
 {
     struct crew crew = {0};
     struct latency_run *shared = crew_shared(bytes_of(options));
@@ -340,6 +341,7 @@ struct latency_run *latency_run(struct experiment *experiment, const struct opti
     shared->with_baselines = with_baselines;
     shared->audience.run_dir = experiment->run_dir.path;
     shared->audience.size = options->size;
+    shared->audience.profile = profile;
     shared->count = count_of(options);
     bool good = !with_baselines || baseline_open(&shared->baseline, options->size);
     if (good) {

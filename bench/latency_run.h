@@ -37,10 +37,12 @@ struct latency_run {
 };
 
 /*
- * As the options say (size, readers, hz, duration, repeat, wait, spin_ns), which need not be those of the experiment.
- * NULL: notice and the experiment's failure have been given. Of all readers together is what readings[0] has.
+ * As the options say (size, readers, hz, duration, repeat, wait, spin_ns), which need not be those of the experiment,
+ * and the profile, unless it is NULL. NULL: notice and the experiment's failure have been given. Of all readers
+ * together is what readings[0] has.
  */
-struct latency_run *latency_run(struct experiment *experiment, const struct options *options, bool with_baselines);
+struct latency_run *latency_run(struct experiment *experiment, const struct options *options,
+                                const netipc_profile *profile, bool with_baselines);
 void latency_run_free(struct latency_run *run);
 
 #endif

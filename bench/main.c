@@ -8,7 +8,7 @@
 
 static const struct command *const commands[] = {
     &command_calibrate, &command_publish, &command_read,   &command_latency,
-    &command_rpc,       &command_history, &command_peers,
+    &command_rpc,       &command_history, &command_peers,  &command_sweep,
 #ifdef SHMBENCH_CACHE
     &command_refresh,   &command_lookup,  &command_fanout,
 #endif

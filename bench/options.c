@@ -19,6 +19,7 @@ enum { ITEM_SIZE_LEAST = 8, ITEM_SIZE_MOST = 64 << 10, CLIENTS_MOST = 256, BATCH
 enum { ITEMS_MOST = 100000, THREADS_MOST = 64 };
 enum { HISTORY_LEAST = 16, HISTORY_MOST = NETIPC_SLOTS_MAX - 3 }; /* beside the claimed slot, the latest and a lease */
 enum { SIZE_MOST = 64 << 20, READERS_MOST = 256, DURATION_MOST = 86400, SPIN_NS_MOST = 1000000000 };
+enum { HZ_MOST = 10000000 };
 
 /* What --quick leaves of the duration. */
 enum { QUICK_SHARE = 10 };
@@ -31,6 +32,7 @@ enum kind {
     KIND_DECIMAL, /* double */
     KIND_NAME,    /* unsigned: the place in names */
     KIND_TEXT,    /* const char * */
+    KIND_GRID,    /* struct grid */
     KIND_OWN      /* parse knows */
 };
 
@@ -40,7 +42,7 @@ struct entry {
     enum kind kind;
     size_t field;
     const char *form, *help;
-    double least, most;                           /* KIND_NUMBER, KIND_SIZE, KIND_DECIMAL */
+    double least, most;                           /* KIND_NUMBER, KIND_SIZE, KIND_DECIMAL, KIND_GRID */
     const char *const *names;                     /* KIND_NAME, to a NULL */
     bool (*parse)(const char *text, void *field); /* KIND_OWN */
     size_t given;                                 /* a bool that tells; 0: nobody asks */
@@ -131,7 +133,9 @@ static const struct entry entries[] = {
           FROM(0, READERS_MOST)),
     ENTRY(NUMBER, "readers", OPTIONS_READERS, readers, "N", "subscriber processes, from 1 to 256",
           FROM(1, READERS_MOST)),
-    ENTRY(DECIMAL, "hz", OPTIONS_HZ, hz, "H", "publications a second, at most 10000000", FROM(0, 10000000)),
+    ENTRY(DECIMAL, "hz", OPTIONS_HZ, hz, "H", "publications a second, at most 10000000", FROM(0, HZ_MOST)),
+    ENTRY(GRID, "hz", OPTIONS_SWEEP, rates, "LIST", "publications a second: numbers, FROM:TO:xFACTOR, FROM:TO:+STEP",
+          FROM(0.001, HZ_MOST)),
     ENTRY(DECIMAL, "duration", OPTIONS_DURATION, duration, "S",
           "seconds that the measurement lasts, without calibration", FROM(0.001, DURATION_MOST),
           .given = FIELD(duration_given)),
@@ -146,6 +150,14 @@ static const struct entry entries[] = {
     ENTRY(NUMBER, "spin-ns", OPTIONS_WAIT, spin_ns, "N",
           "spin_ns of the subscribers; default: 50000 for adaptive, 1000000000 for spin, else 0", FROM(0, SPIN_NS_MOST),
           .given = FIELD(spin_ns_given)),
+    ENTRY(GRID, "spin-ns", OPTIONS_SWEEP, spins, "LIST", "fixed spin budgets of the subscribers; a list as for --hz",
+          FROM(0, SPIN_NS_MOST)),
+    ENTRY(TEXT, "profile", OPTIONS_PROFILE, profile, "FILE", "what sweep has found, for both sides (docs/profile.md)",
+          NO_MORE),
+    ENTRY(TEXT, "profile", OPTIONS_SWEEP, profile, "FILE", "write what is recommended there, for --profile of others",
+          NO_MORE),
+    ENTRY(TEXT, "csv", OPTIONS_SWEEP, csv, "FILE", "write the points there; - is the standard output", NO_MORE),
+    ENTRY(TEXT, "plot", OPTIONS_SWEEP, plot, "BASE", "draw them, to BASE.svg and BASE.png; needs gnuplot", NO_MORE),
     ENTRY(NAME, "mode", OPTIONS_MODE, mode, "HOW",
           "copy, lease (acquire and release), poll (the generation only) or all", .names = mode_names),
     ENTRY(NAME, "mode", OPTIONS_TAKE, take, "HOW", "refresh (a cache), copy or lease (in place, with its index)",
@@ -194,6 +206,8 @@ static bool parse_value(const struct entry *entry, const char *text, struct opti
         return quantity_decimal(text, entry->least, entry->most, field);
     case KIND_NAME:
         return parse_name(text, entry->names, field);
+    case KIND_GRID:
+        return grid_parse(text, entry->least, entry->most, field);
     case KIND_TEXT:
         *(const char **)field = text;
         return *text != '\0';
@@ -303,6 +317,9 @@ static void describe(const struct entry *entry, const struct options *options, s
         break;
     case KIND_NAME:
         document_text(params, name, entry->names[*(const unsigned *)field]);
+        break;
+    case KIND_GRID:
+        json_object_object_add(params, name, grid_json(field));
         break;
     default: /* files, which are no part of the work */
         break;

@@ -6,6 +6,7 @@
  */
 
 #include "bench/cpus.h"
+#include "bench/grid.h"
 
 #include <json-c/json_object.h>
 #include <stdbool.h>
@@ -50,6 +51,9 @@ struct options_sizes {
     uint64_t numbers[OPTIONS_SIZES_MOST];
 };
 
+#define OPTIONS_PROFILE OPTIONS_BIT(40) /* --profile, which is read */
+#define OPTIONS_SWEEP OPTIONS_BIT(41)   /* --spin-ns and --hz, which are lists, and what it writes */
+
 struct options {
     struct options_sizes sizes;
     uint64_t size, readers, items, threads, history, repeat, spin_ns;
@@ -61,6 +65,8 @@ struct options {
     unsigned ways;             /* options_ways */
     const char *peers;         /* names, with commas; NULL: all */
     const char *json;          /* NULL: not wanted */
+    struct grid spins, rates;
+    const char *csv, *plot, *profile; /* as json */
     bool spin_ns_given, duration_given;
     bool changes, quick, quiet, help;
 };
