@@ -21,14 +21,12 @@ static bool add(struct grid *grid, double value)
     return true;
 }
 
-/* A range is given up as soon as it has too many values, so a small step takes no time. */
+/* A range is given up as soon as it has taken too many steps, as one does that gets nowhere. */
 static bool add_range(struct grid *grid, double from, double to, const char *step, double most)
 {
     double by;
     bool factor = *step == 'x';
     if ((!factor && *step != '+') || !quantity_decimal(step + 1, 0, most, &by) || from > to)
-        return false;
-    if (factor ? by <= 1 || from <= 0 : by <= 0)
         return false;
     size_t steps = 0;
     for (double value = from; value <= to; value = factor ? value * by : value + by)
