@@ -8,6 +8,7 @@
 #include "bench/follower.h"
 #include "bench/notice.h"
 #include "bench/pace.h"
+#include "bench/profile_file.h"
 #include "bench/usage.h"
 
 #include <stdio.h>
@@ -449,7 +450,7 @@ static bool check(const struct options *options)
         notice("%llu publications a run are wanted, %d are possible: less --hz or --duration, or more --repeat",
                (unsigned long long)count_of(options), PUBLICATIONS_MOST);
     else
-        return true;
+        return profile_file_fits(options);
     return false;
 }
 
@@ -478,10 +479,12 @@ static bool measure(struct experiment *experiment)
     size_t bytes =
         sizeof(struct shared) + options->readers * sizeof(struct reading) + count_of(options) * sizeof(struct journey);
     struct shared *shared = crew_shared(bytes);
+    netipc_profile profile;
     if (shared == NULL)
         return false;
+    bool good = profile_file_take(experiment, &profile, &shared->audience.profile);
     prepare(shared, experiment);
-    bool good = baseline_open(&shared->baseline, shared->audience.size);
+    good = good && baseline_open(&shared->baseline, shared->audience.size);
     if (good) {
         good = supervise(experiment, shared, &crew);
         if (!good)
@@ -526,8 +529,8 @@ const struct command command_fanout = {
             "place with its index (lease). In turn with a bare hand-off of the same bytes to the same processes\n"
             "(memcpy and one wake-up of all), which takes as long again. Tells the CPU time and memory of either\n"
             "side. All items are checked, half a period later; that, and making them, is not in the CPU time.",
-    .taken =
-        OPTIONS_ITEMS | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT | OPTIONS_TAKE,
+    .taken = OPTIONS_ITEMS | OPTIONS_READERS | OPTIONS_HZ | OPTIONS_DURATION | OPTIONS_REPEAT | OPTIONS_WAIT |
+             OPTIONS_TAKE | OPTIONS_PROFILE,
     .defaults = {.items = 1000,
                  .readers = 16,
                  .hz = 10,

@@ -47,34 +47,18 @@ static bool check(const struct options *options)
         notice("--hz 0: nothing would be published; try shmbench latency --help");
     else if (options->spin_ns_given && (options->wait == OPTIONS_WAIT_POLL || options->wait == OPTIONS_WAIT_FD))
         notice("--spin-ns says nothing to --wait %s; try shmbench latency --help", options_wait_name(options->wait));
-    else if (options->profile != NULL && (options->spin_ns_given || options->wait != OPTIONS_WAIT_ADAPTIVE))
-        notice("--profile says how to wait: leave --wait and --spin-ns out; try shmbench latency --help");
     else
-        return true;
+        return profile_file_fits(options);
     return false;
-}
-
-/* What the profile says, for the processes, and for the hand-off, which has to do as they do. */
-static bool take_profile(struct experiment *experiment, struct options *options, netipc_profile *profile)
-{
-    experiment->failure = (int)profile_file_read(options->profile, profile);
-    if (experiment->failure != NETIPC_OK)
-        return false;
-    options->spin_ns_given = (profile->keys & NETIPC_PROFILE_SPIN_NS) != 0;
-    options->spin_ns = profile->spin_ns;
-    bool fixed = (profile->keys & NETIPC_PROFILE_SPIN) != 0 && profile->spin == NETIPC_SPIN_FIXED;
-    document_text(experiment->params, "spin", fixed ? "fixed" : "adaptive");
-    document_count(experiment->params, "spin_ns", options_spin_ns(options));
-    return true;
 }
 
 static bool measure(struct experiment *experiment)
 {
-    struct options options = experiment->options;
-    netipc_profile profile, *given = options.profile != NULL ? &profile : NULL;
-    if (given != NULL && !take_profile(experiment, &options, given))
+    netipc_profile profile;
+    const netipc_profile *given;
+    if (!profile_file_take(experiment, &profile, &given))
         return false;
-    struct latency_run *run = latency_run(experiment, &options, given, true);
+    struct latency_run *run = latency_run(experiment, &experiment->options, given, true);
     if (run == NULL)
         return false;
     report(experiment, run);

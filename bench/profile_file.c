@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/profile_file.h"
 
+#include "bench/document.h"
 #include "bench/notice.h"
 
-#include <errno.h>
-#include <stdbool.h>
+#include <netipc/subscriber.h>
 #include <stdio.h>
 
-netipc_status profile_file_read(const char *path, netipc_profile *profile)
+bool profile_file_fits(const struct options *options)
+{
+    if (options->profile == NULL || (!options->spin_ns_given && options->wait == OPTIONS_WAIT_ADAPTIVE))
+        return true;
+    notice("--profile says how to wait: leave --wait and --spin-ns out; try --help");
+    return false;
+}
+
+static netipc_status read_file(const char *path, netipc_profile *profile)
 {
     char text[NETIPC_PROFILE_TEXT_MAX + 1];
     FILE *file = fopen(path, "re");
@@ -24,4 +32,24 @@ netipc_status profile_file_read(const char *path, netipc_profile *profile)
     if (status != NETIPC_OK)
         notice_status(status, "--profile %s", path);
     return status;
+}
+
+bool profile_file_take(struct experiment *experiment, netipc_profile *profile, const netipc_profile **given)
+{
+    struct options *options = &experiment->options;
+    *given = NULL;
+    if (options->profile == NULL)
+        return true;
+    netipc_status status = read_file(options->profile, profile);
+    if (status != NETIPC_OK) {
+        experiment->failure = (int)status;
+        return false;
+    }
+    options->spin_ns_given = (profile->keys & NETIPC_PROFILE_SPIN_NS) != 0;
+    options->spin_ns = profile->spin_ns;
+    bool fixed = (profile->keys & NETIPC_PROFILE_SPIN) != 0 && profile->spin == NETIPC_SPIN_FIXED;
+    document_text(experiment->params, "spin", fixed ? "fixed" : "adaptive");
+    document_count(experiment->params, "spin_ns", options_spin_ns(options));
+    *given = profile;
+    return true;
 }

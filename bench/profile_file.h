@@ -2,10 +2,20 @@
 #ifndef BENCH_PROFILE_FILE_H
 #define BENCH_PROFILE_FILE_H
 
-#include <netipc/profile.h>
-#include <netipc/status.h>
+/* The option --profile of what is measured with one: instead of --wait and --spin-ns. */
 
-/* Takes a profile out of a file. What is not NETIPC_OK has been told in a notice. */
-netipc_status profile_file_read(const char *path, netipc_profile *profile);
+#include "bench/command.h"
+
+#include <netipc/profile.h>
+
+/* False, and a notice: these options do not fit to --profile. */
+bool profile_file_fits(const struct options *options);
+
+/*
+ * Takes the profile out of the file that was named, and the experiment's options from it, for baselines that have to do
+ * as it says, and for the params. *given: the profile, or NULL when no file was named. False: notice and failure have
+ * been given.
+ */
+bool profile_file_take(struct experiment *experiment, netipc_profile *profile, const netipc_profile **given);
 
 #endif

@@ -42,6 +42,10 @@ grep -qx "slow_wake_ns = $(jq .results.knee.slow_wake_ns <<<"$json")" machine ||
 printf 'netipc_profile = 1\nspin = fixed\nspin_ns = 1000\n' >machine
 "$shmbench" latency --duration 0.022 --repeat 11 --hz 1000 --quiet --profile machine --json latency
 jq -e '.results.spins > 0' latency >/dev/null || fail "$(cat latency)"
+if "$shmbench" --help | grep '^  fanout ' >/dev/null; then
+    "$shmbench" fanout "${tiny[@]}" --hz 1000 --items 1 --readers 1 --quiet --profile machine --json latency
+    jq -e '.params | .spin == "fixed" and .spin_ns == 1000' latency >/dev/null || fail "$(cat latency)"
+fi
 echo 'spin_ns = 2' >>machine
 mv machine "$TMPDIR"
 rm points.csv picture.svg picture.png latency
