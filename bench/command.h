@@ -42,6 +42,7 @@ struct command {
     bool calibrates;                                /* it is calibration itself: none before and after */
     bool (*measure)(struct experiment *experiment); /* false: notice and failure have been given */
     void (*summarize)(const struct experiment *experiment, struct json_object *document); /* for a person */
+    int (*run)(const struct options *options); /* not NULL: no measurement; gives the program's exit status */
 };
 
 extern const struct command command_calibrate;
@@ -55,6 +56,7 @@ extern const struct command command_sweep;
 extern const struct command command_fanout; /* these three in builds with netipc_cache only */
 extern const struct command command_refresh;
 extern const struct command command_lookup;
+extern const struct command command_report;
 
 /* Does all of a sub-command; gives the program's exit status. */
 int experiment_run(const struct command *command, const struct options *options);

@@ -22,6 +22,11 @@ bool cpus_parse_relation(const char *text, enum cpus_relation *relation)
     return false;
 }
 
+const char *cpus_relation_name(enum cpus_relation relation)
+{
+    return relation_names[relation];
+}
+
 bool cpus_parse_list(const char *text, struct cpus *cpus)
 {
     char copy[4096], *rest = copy;

@@ -26,6 +26,7 @@ struct cpus {
 
 /* "same-core" and so on. */
 bool cpus_parse_relation(const char *text, enum cpus_relation *relation);
+const char *cpus_relation_name(enum cpus_relation relation);
 
 /* "0,2" or "0,2,3". */
 bool cpus_parse_list(const char *text, struct cpus *cpus);

@@ -70,6 +70,22 @@ void document_distribution_thousandths(struct json_object *object, const char *n
     json_object_object_add(object, name, quantiles(distribution, 1000));
 }
 
+struct json_object *document_at(struct json_object *object, const char *path)
+{
+    char copy[128], *rest = copy;
+    snprintf(copy, sizeof copy, "%s", path);
+    while (rest != NULL && object != NULL) {
+        const char *name = strsep(&rest, "/");
+        struct json_object *next = NULL;
+        if (json_object_is_type(object, json_type_array))
+            next = json_object_array_get_idx(object, strtoul(name, NULL, 10));
+        else
+            json_object_object_get_ex(object, name, &next);
+        object = next;
+    }
+    return object;
+}
+
 /* Renaming would put a file into the place of a device or the like. */
 static bool replaceable(const char *option, const char *path)
 {

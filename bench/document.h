@@ -25,6 +25,9 @@ void document_distribution(struct json_object *object, const char *name, const s
 void document_distribution_thousandths(struct json_object *object, const char *name,
                                        const struct distribution *distribution);
 
+/* What is in an object by path, "results/latency_ns/p50" or "results/points/3/hz"; NULL: it is not there, or null. */
+struct json_object *document_at(struct json_object *object, const char *path);
+
 /* Where a document is going to: a file beside the final one, which it replaces when it is whole. */
 struct document_file {
     const char *option; /* that names it */

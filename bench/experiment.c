@@ -12,14 +12,8 @@
 
 double experiment_figure(struct json_object *document, const char *path)
 {
-    char copy[128], *rest = copy;
-    snprintf(copy, sizeof copy, "%s", path);
-    while (rest != NULL && document != NULL) {
-        struct json_object *next = NULL;
-        json_object_object_get_ex(document, strsep(&rest, "/"), &next);
-        document = next;
-    }
-    return document != NULL ? json_object_get_double(document) : NAN;
+    struct json_object *figure = document_at(document, path);
+    return figure != NULL ? json_object_get_double(figure) : NAN;
 }
 
 static bool pick_cpus(struct experiment *experiment)

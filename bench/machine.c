@@ -56,13 +56,14 @@ static void add_cpus(struct json_object *json, const struct cpus *cpus)
     document_text(json, "cpus_share", cpus->how);
 }
 
-static void add_date(struct json_object *json)
+struct machine_date machine_date(void)
 {
-    char text[64];
+    struct machine_date date = {""};
     struct tm now;
     time_t seconds = time(NULL);
-    if (gmtime_r(&seconds, &now) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &now) > 0)
-        document_text(json, "date", text);
+    if (gmtime_r(&seconds, &now) == NULL || strftime(date.text, sizeof date.text, "%Y-%m-%dT%H:%M:%SZ", &now) == 0)
+        date.text[0] = '\0';
+    return date;
 }
 
 struct json_object *machine_json(const struct cpus *cpus)
@@ -70,7 +71,7 @@ struct json_object *machine_json(const struct cpus *cpus)
     struct json_object *json = json_object_new_object();
     struct utsname name;
     double load;
-    add_date(json);
+    document_text(json, "date", machine_date().text);
     add_processor(json);
     document_count(json, "cpus_online", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     add_cpus(json, cpus);

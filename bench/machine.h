@@ -8,6 +8,11 @@
 
 #include <json-c/json_object.h>
 
+/* Of now, UTC. */
+struct machine_date {
+    char text[32];
+} machine_date(void);
+
 struct json_object *machine_json(const struct cpus *cpus);
 
 #endif

@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 #ifdef SHMBENCH_CACHE
     &command_refresh,   &command_lookup,  &command_fanout,
 #endif
+    &command_report,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -64,7 +65,7 @@ int main(int count, char **arguments)
         if (command->check != NULL && !command->check(&options))
             return NOTICE_USAGE;
         crew_watch_signals();
-        return experiment_run(command, &options);
+        return command->run != NULL ? command->run(&options) : experiment_run(command, &options);
     }
     notice("unknown command %s; try shmbench --help", arguments[1]);
     return NOTICE_USAGE;

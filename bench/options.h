@@ -40,7 +40,8 @@ enum options_take { OPTIONS_TAKE_REFRESH, OPTIONS_TAKE_COPY, OPTIONS_TAKE_LEASE 
 #define OPTIONS_HISTORY OPTIONS_BIT(17)
 #define OPTIONS_SIZES OPTIONS_BIT(20) /* --size, several */
 #define OPTIONS_PEERS OPTIONS_BIT(21)
-#define OPTIONS_WAYS OPTIONS_BIT(22) /* --wait, of other transports too */
+#define OPTIONS_WAYS OPTIONS_BIT(22)   /* --wait, of other transports too */
+#define OPTIONS_REPORT OPTIONS_BIT(63) /* all that only it takes */
 
 enum options_ways { OPTIONS_WAYS_BOTH, OPTIONS_WAYS_BLOCK, OPTIONS_WAYS_SPIN };
 
@@ -68,6 +69,8 @@ struct options {
     struct grid spins, rates;
     const char *csv, *plot, *profile; /* as json */
     bool spin_ns_given, duration_given;
+    const char *output, *state, *from, *only; /* of a report; NULL: not given */
+    bool resume, list;
     bool changes, quick, quiet, help;
 };
 
