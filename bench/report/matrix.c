@@ -81,6 +81,18 @@ static const struct row rows[] = {
     {"rpc-1-batch", "rpc --clients 1 --batch 64", 1, 3},
     {"rpc-polite", "rpc --polite 16 --workers 2", 2, 6},
 
+#ifdef SHMBENCH_CACHE
+    {"fanout-1", "fanout --readers 1", 5, 11},
+    {"fanout-8", "fanout --readers 8", 5, 11},
+    {"fanout-16", "fanout --readers 16", 10, 21},
+    {"fanout-64", "fanout --readers 64", 5, 12},
+    {"fanout-256", "fanout --readers 256", 5, 15},
+#endif
+
+    {"history-64", "history --size 64 --history 300", 2, 4},
+    {"history-4k", "history --size 4k --history 300", 2, 4},
+    {"history-64k", "history --size 64k --history 300 --hz 1000", 2, 4},
+
     {"peers-64", "peers --size 64", 15, 17},
     {"peers-4k", "peers --size 4k", 15, 17},
     {"peers-64k", "peers --size 64k", 15, 17},
