@@ -9,6 +9,7 @@ until [ -e "$place/state/publish-32-1.json" ]; do
     sleep 0.02
 done
 kill -INT "$running"
+# shellcheck disable=SC2034 # ended() looks at it
 workers=
 ended 130
 grep -q 'nothing was replaced; .* --resume goes on' stderr || fail "$(cat stderr)"
