@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # functions and variables are those of ../shmbench.sh
+# shellcheck source=/dev/null
+. "$(dirname "$script")/../report.sh"
 needs_gnuplot
 printf '# Notes\n\n## publish-64\n\nIt rained.\n' >"$place/benchmarks-notes.md"
 report || fail "$(cat stderr)"

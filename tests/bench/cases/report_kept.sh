@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # functions and variables are those of ../shmbench.sh
+# shellcheck source=/dev/null
+. "$(dirname "$script")/../report.sh"
 needs_gnuplot
 # It is interrupted when it has measured one row.
 env --default-signal=INT "$shmbench" report --quick --only "$rows" --state "$place/state" --output "$place" 2>stderr >stdout &
