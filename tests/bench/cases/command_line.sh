@@ -26,7 +26,7 @@ nothing_left
 "$shmbench" --help >stdout
 for command in calibrate publish read latency rpc; do
     grep -q "^  $command " stdout || fail "--help does not name $command"
-    "$shmbench" $command --help | grep -q -- '--json FILE' || fail "$command --help does not name --json"
+    "$shmbench" $command --help | grep -- '--json FILE' >/dev/null || fail "$command --help does not name --json"
 done
 # The whole document, or none, and on the standard output nothing else.
 "$shmbench" publish "${tiny[@]}" --json - 2>stderr | jq -e '.schema == 1' >/dev/null || fail 'not one document'
