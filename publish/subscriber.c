@@ -95,6 +95,8 @@ static netipc_status fill(netipc_subscriber *subscriber, const netipc_subscriber
         status = netipc_cancel_open(&subscriber->cancel);
     if (status != NETIPC_OK)
         return status;
+    const unsigned char *window = subscriber->hot_window;
+    subscriber->front.latest = (const void *)(window + offsetof(struct netipc_region_header, latest));
     subscriber->client.run_dir = subscriber->run_dir;
     subscriber->client.service = subscriber->service;
     subscriber->client.token = config->token;
@@ -188,10 +190,8 @@ void netipc_subscriber_tell_news(netipc_subscriber *subscriber)
 
 /* --- reading and waiting --- */
 
-uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber)
-{
-    return netipc_hot_generation(netipc_subscriber_hot(subscriber));
-}
+/* For who does not have it inlined. */
+extern inline uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber);
 
 netipc_status netipc_subscriber_wait(netipc_subscriber *subscriber, uint64_t generation, uint64_t timeout_ns)
 {

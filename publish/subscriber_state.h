@@ -39,6 +39,7 @@ struct netipc_reader {
 };
 
 struct netipc_subscriber {
+    struct netipc_subscriber_front front; /* the hot word in hot_window, for polls outside of the library */
     struct netipc_fork_guard fork_guard;
     struct netipc_log log;
     char *run_dir, *service;
@@ -79,6 +80,8 @@ struct netipc_subscriber {
     netipc_status last_error;
     uint64_t connects, attaches, publishers_gone;
 };
+
+static_assert(offsetof(struct netipc_subscriber, front) == 0, "compiled into programs");
 
 static inline bool netipc_subscriber_usable(const netipc_subscriber *subscriber)
 {
@@ -132,7 +135,7 @@ bool netipc_subscriber_in_session(const netipc_subscriber *subscriber);
  * stays. */
 void netipc_subscriber_end_session(netipc_subscriber *subscriber, netipc_status why);
 
-/* The latest hot word of the region at hand. Here, since a poll does nothing else. */
+/* The latest hot word of the region at hand. */
 static inline uint64_t netipc_subscriber_hot(const netipc_subscriber *subscriber)
 {
     const struct netipc_region_header *header = subscriber->hot_window;

@@ -11,6 +11,12 @@
 #define NETIPC_NODISCARD
 #endif
 
+/* Marks a function of the library that programs may have compiled in as well: C99's inline, or C++'s. Not defined where
+ * that is not to be had. */
+#if defined(__GNUC_STDC_INLINE__) || (defined(__GNUC__) && defined(__cplusplus))
+#define NETIPC_INLINE inline
+#endif
+
 #ifdef __cplusplus
 #define NETIPC_BEGIN_DECLS extern "C" {
 #define NETIPC_END_DECLS }

@@ -34,7 +34,7 @@ declared()
          on { text = text " " $0 }
          on && /;/ { on = 0
                      if (match(text, /netipc_[a-z0-9_]+\(/)) print substr(text, RSTART, RLENGTH - 1)
-                     else print "unreadable:" text }' "$tree"/include/netipc/*.h | sort
+                     else print "unreadable:" text }' "$tree"/include/netipc/*.h | sort -u # one that is inline is declared without, too
 }
 
 case $check in

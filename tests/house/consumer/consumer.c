@@ -25,6 +25,9 @@ static int receive(netipc_subscriber *subscriber)
     status = netipc_subscriber_read(subscriber, buffer, sizeof buffer, &info);
     if (status != NETIPC_OK || info.length != sizeof hello || memcmp(buffer, hello, sizeof hello) != 0)
         return failed("read", status);
+    uint64_t (*const volatile poll)(const netipc_subscriber *) = netipc_subscriber_generation;
+    if (netipc_subscriber_generation(subscriber) != info.generation || poll(subscriber) != info.generation)
+        return failed("poll", NETIPC_CORRUPT);
     printf("generation %llu: %s\n", (unsigned long long)info.generation, buffer);
     return 0;
 }
