@@ -4,6 +4,7 @@
 #include "bench/clock.h"
 #include "bench/crew.h"
 #include "bench/notice.h"
+#include "bench/series.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +25,8 @@ struct baseline_lines {
     alignas(BASELINE_ALIGNMENT) _Atomic uint64_t ping;
     alignas(BASELINE_ALIGNMENT) _Atomic uint64_t pong;
 };
+
+enum { CLOCK_BATCHES = 32, CLOCK_READINGS = 64 };
 
 /* Read at each call, so that the compiler cannot know what it calls. */
 static void *(*volatile libc_memcpy)(void *, const void *, size_t) = memcpy;
@@ -138,6 +141,18 @@ void baseline_pong(const struct baseline *baseline, uint64_t first, uint64_t bat
             clock_relax();
         atomic_store_explicit(&baseline->lines->pong, trip, memory_order_release);
     }
+}
+
+double baseline_clock(void)
+{
+    double batches[CLOCK_BATCHES];
+    for (int batch = 0; batch < CLOCK_BATCHES; batch++) {
+        uint64_t start = clock_now_ns();
+        for (int i = 1; i < CLOCK_READINGS; i++)
+            (void)clock_now_ns();
+        batches[batch] = (double)(clock_now_ns() - start) / CLOCK_READINGS;
+    }
+    return series_median_of(batches, CLOCK_BATCHES);
 }
 
 void baseline_wake_nobody(const struct baseline *baseline)

@@ -57,6 +57,9 @@ uint64_t baseline_latest(const struct baseline *baseline);
 void baseline_ping(const struct baseline *baseline, uint64_t first, uint64_t batches, double *ns);
 void baseline_pong(const struct baseline *baseline, uint64_t first, uint64_t batches);
 
+/* What one reading of the clock takes: the median of so many batches. */
+double baseline_clock(void);
+
 /* A wake-up call for a futex that nobody sleeps on. */
 void baseline_wake_nobody(const struct baseline *baseline);
 

@@ -84,6 +84,7 @@ static void ping_run(struct latency_run *shared, uint64_t run)
     double batches[PINGS];
     baseline_ping(&shared->baseline, run * PINGS, PINGS, batches);
     series_add(&shared->oneway_ns, series_median_of(batches, PINGS));
+    series_add(&shared->clock_ns, baseline_clock());
 }
 
 static void check_publisher(const struct station *station, struct latency_run *shared, netipc_publisher *publisher)

@@ -5,8 +5,8 @@
 /*
  * Publications at a fixed rate, and the processes that wait for them and read. Each run has three parts, in turn:
  * `count` publications; as many hand-offs of the baseline, at the same rate, between the publisher's process and the
- * first reader's; round trips of a line between these two. Without baselines it has the first only, and the publisher
- * also takes the time of each publication.
+ * first reader's; round trips of a line between these two, and readings of the clock. Without baselines it has the
+ * first only, and the publisher also takes the time of each publication.
  */
 
 #include "bench/audience.h"
@@ -29,7 +29,8 @@ struct latency_run {
     bool with_baselines;
     uint64_t count; /* publications a run */
     struct distribution lag_ns, publish_ns, handoff_ns, handoff_run_ns;
-    struct series latency_p50_ns, handoff_p50_ns, oneway_ns; /* of the first reader, a run each */
+    struct series latency_p50_ns, handoff_p50_ns; /* of the first reader, a run each */
+    struct series oneway_ns, clock_ns;
     uint64_t publisher_cpu_ns, wall_ns, handoffs_missed;
     long publisher_rss_kib, reader_rss_kib;
     netipc_publisher_info info;

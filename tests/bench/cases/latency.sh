@@ -8,6 +8,7 @@ for wait in adaptive spin poll futex fd; do
     expect '.results | .handoff_ns.n + .handoffs_missed <= .publications and .schedule_lag_ns.n == .publications'
     # Written to three digits; of a hand-off that waited for a CPU, what is left of the quotient may be 0.
     expect '.ratios | .latency_over_oneway > 0 and .latency_over_handoff >= 0'
+    expect ".results.clock_ns | $runs and .q1 > 0"
     expect ".params.wait == \"$wait\""
 done
 measure latency --duration 0.022 --repeat 11 --hz 1000 --wait futex --readers 3 --size 100k
