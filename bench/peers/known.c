@@ -28,6 +28,11 @@ const struct known known_peers[] = {
 #else
     {"nng", NULL, "libnng-dev"},
 #endif
+#ifdef SHMBENCH_ICEORYX
+    {"iceoryx", &peer_iceoryx, "libiceoryx-binding-c-dev and iceoryx"},
+#else
+    {"iceoryx", NULL, "libiceoryx-binding-c-dev and iceoryx"},
+#endif
     {NULL, NULL, NULL},
 };
 
