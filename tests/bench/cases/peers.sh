@@ -12,7 +12,6 @@ built=$("$shmbench" peers --help | sed -n 's/^Transports: //p')
 measure peers --duration 0.3 --repeat 11 --size 64,12347
 expect ".params.peers == (\"$built\" | split(\" \")) and .params.sizes == [64, 12347]"
 expect '.params | .readers == 1 and .hz == 2000 and .wait == "both"'
-# shellcheck disable=SC2016 # jq's variable
 expect '(.params.peers | sort) == (.results | .["64"], .["12347"] | keys)'
 # Each of them did it, or says why not.
 expect '[.results[][] | select(has("unable") | not)] | all(has("block") or has("spin"))'
