@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <netipc/publisher.h>
 #include <poll.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -31,14 +32,13 @@ enum { CLOCK_BATCHES = 32, CLOCK_READINGS = 64 };
 /* Read at each call, so that the compiler cannot know what it calls. */
 static void *(*volatile libc_memcpy)(void *, const void *, size_t) = memcpy;
 
-bool baseline_open(struct baseline *baseline, size_t size)
+static size_t aligned(uint64_t size)
 {
-    return baseline_open_buffers(baseline, size, BASELINE_BUFFERS);
+    return (size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
 }
 
-bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buffers)
+static bool open_with(struct baseline *baseline, size_t size, size_t stride, uint64_t buffers)
 {
-    size_t stride = (size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
     *baseline = (struct baseline){.size = size, .stride = stride, .count = buffers, .descriptors = {-1, -1}};
     baseline->bytes = 4096 + buffers * stride;
     unsigned char *memory = crew_shared(baseline->bytes);
@@ -52,6 +52,25 @@ bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buff
         return false;
     }
     return true;
+}
+
+bool baseline_open(struct baseline *baseline, size_t size)
+{
+    netipc_publisher_config config;
+    netipc_publisher_config_init(&config);
+    return open_with(baseline, size, aligned(size > config.capacity ? size : config.capacity), BASELINE_BUFFERS);
+}
+
+bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buffers)
+{
+    return open_with(baseline, size, aligned(size), buffers);
+}
+
+void baseline_enter(const struct baseline *baseline)
+{
+    const volatile unsigned char *memory = (const volatile unsigned char *)baseline->lines;
+    for (size_t at = 0; at < baseline->bytes; at += 4096)
+        (void)memory[at];
 }
 
 void baseline_close(struct baseline *baseline)

@@ -4,8 +4,8 @@
 
 /*
  * Every baseline: the least that the same work costs on the same cores, without the library. Bytes go by libc's
- * memcpy(), called and not inlined, into as many buffers, in turn, with the alignment, as a publisher has slots by
- * default; in memory that the processes share, and read by another process than wrote them where the library's are.
+ * memcpy(), called and not inlined, into as many buffers, in turn, as a publisher has slots by default, as far apart as
+ * these are; in memory that the processes share, and read by another process than wrote them where the library's are.
  *
  *     copy         a publication: memcpy into the next buffer
  *     copy out     a read: memcpy out of the buffer that was last written
@@ -33,8 +33,11 @@ struct baseline {
 /* Before the processes are forked that use it. False, and a notice: there is no memory, or no descriptor. */
 bool baseline_open(struct baseline *baseline, size_t size);
 
-/* The same, for a publisher that does not have its slots by default. */
+/* The same, for a publisher that has so many slots, with no room in them but for the payload. */
 bool baseline_open_buffers(struct baseline *baseline, size_t size, uint64_t buffers);
+
+/* In each process that uses it, before anything is measured: maps all pages, which would be done at the first use. */
+void baseline_enter(const struct baseline *baseline);
 void baseline_close(struct baseline *baseline);
 
 /* memcpy() of libc, whatever the compiler knows of it. */

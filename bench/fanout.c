@@ -168,6 +168,7 @@ static void work_as_publisher(struct station *station, void *context)
     struct source source = {.station = station, .shared = shared};
     cgroups_open(station, (uint32_t)shared->options.items, &source.cgroups);
     source.publisher = audience_open_publisher(station, &shared->audience);
+    baseline_enter(&shared->baseline);
     source.payload = audience_buffer(station, source.cgroups.length);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
@@ -291,6 +292,7 @@ static void work_as_reader(struct station *station, void *context)
     struct shared *shared = context;
     struct bench bench = {.station = station, .shared = shared, .reading = &shared->readings[station->number - 1]};
     follower_open(station, &shared->audience, &shared->options, &bench.follower);
+    baseline_enter(&shared->baseline);
     bench.buffer = audience_buffer(station, shared->audience.size);
     memset(bench.buffer, 0, shared->audience.size);
     station_meet(station);

@@ -137,6 +137,7 @@ static void work_as_publisher(struct station *station, void *context)
     struct shared *shared = context;
     struct source source = {.station = station, .shared = shared};
     source.publisher = audience_open_publisher(station, &shared->audience);
+    baseline_enter(&shared->baseline);
     source.payloads = audience_buffer(station, shared->kept * shared->baseline.stride);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
@@ -380,6 +381,7 @@ static void work_as_reader(struct station *station, void *context)
     netipc_subscriber_config_init(&config);
     config.leases = 1;
     bench.subscriber = audience_attach(station, &shared->audience, &config);
+    baseline_enter(&shared->baseline);
     expect(&bench, netipc_reader_open(bench.subscriber, &bench.reader), "cannot open a reader");
     bench.generations = audience_buffer(station, shared->audience.slots * sizeof *bench.generations);
     bench.taken = audience_buffer(station, area);

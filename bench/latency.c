@@ -3,13 +3,9 @@
 #include "bench/latency_run.h"
 #include "bench/notice.h"
 #include "bench/profile_file.h"
+#include "bench/usage.h"
 
 #include <stdio.h>
-
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-}
 
 static void report(struct experiment *experiment, const struct latency_run *run)
 {
@@ -34,11 +30,11 @@ static void report(struct experiment *experiment, const struct latency_run *run)
     document_count(results, "wakes_sent", run->info.wakes_sent);
     document_count(results, "sleeps", all->sleeps);
     document_count(results, "spins", all->spins);
-    document_number(results, "publisher_cpu_percent", percent(run->publisher_cpu_ns, run->wall_ns));
-    document_number(results, "subscribers_cpu_percent", percent(all->cpu_ns, run->wall_ns));
+    document_number(results, "publisher_cpu_percent", usage_percent(run->publisher_cpu_ns, run->wall_ns));
+    document_number(results, "subscribers_cpu_percent", usage_percent(all->cpu_ns, run->wall_ns));
     document_count(results, "region_bytes", run->info.region_size);
-    document_count(results, "publisher_rss_bytes", (uint64_t)run->publisher_rss_kib * 1024);
-    document_count(results, "subscriber_rss_bytes", (uint64_t)run->reader_rss_kib * 1024);
+    document_count(results, "publisher_rss_bytes", run->publisher_rss_bytes);
+    document_count(results, "subscriber_rss_bytes", run->reader_rss_bytes);
     document_number(experiment->ratios, "latency_over_oneway", series_quartile(&over_oneway, 2));
     document_number(experiment->ratios, "latency_over_handoff", series_quartile(&over_handoff, 2));
 }

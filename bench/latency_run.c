@@ -5,11 +5,11 @@
 #include "bench/notice.h"
 #include "bench/pace.h"
 #include "bench/payload.h"
+#include "bench/usage.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { PINGS = 64 }; /* batches of round trips */
 
@@ -27,21 +27,6 @@ static enum baseline_wait baseline_wait_of(const struct options *options)
     }
 }
 
-static uint64_t cpu_time_ns(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
-           ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
-}
-
-static long resident_kib(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
-
 /* --- the publisher --- */
 
 static void publish_run(const struct station *station, struct latency_run *shared, netipc_publisher *publisher,
@@ -49,7 +34,7 @@ static void publish_run(const struct station *station, struct latency_run *share
 {
     struct pace pace;
     size_t size = shared->audience.size;
-    uint64_t cpu_ns = cpu_time_ns(), start_ns = clock_now_ns();
+    uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
     pace_start(&pace, shared->options.hz);
     for (uint64_t generation = first; generation < first + shared->count; generation++) {
         payload_fill(payload, size, generation);
@@ -62,7 +47,7 @@ static void publish_run(const struct station *station, struct latency_run *share
         if (!shared->with_baselines)
             distribution_add(&shared->publish_ns, clock_now_ns() - now);
     }
-    shared->publisher_cpu_ns += cpu_time_ns() - cpu_ns;
+    shared->publisher_cpu_ns += usage_process_ns() - cpu_ns;
     shared->wall_ns += clock_now_ns() - start_ns;
 }
 
@@ -103,6 +88,8 @@ static void work_as_publisher(struct station *station, void *context)
     struct latency_run *shared = context;
     netipc_publisher *publisher = audience_open_publisher(station, &shared->audience);
     void *payload = audience_buffer(station, shared->audience.size);
+    if (shared->with_baselines)
+        baseline_enter(&shared->baseline);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
@@ -117,7 +104,7 @@ static void work_as_publisher(struct station *station, void *context)
         ping_run(shared, run);
     }
     check_publisher(station, shared, publisher);
-    shared->publisher_rss_kib = resident_kib();
+    shared->publisher_rss_bytes = usage_memory().rss_bytes;
     netipc_publisher_close(publisher);
     free(payload);
 }
@@ -193,13 +180,13 @@ static void take(struct bench *bench)
 static void read_run(struct bench *bench, uint64_t last)
 {
     struct latency_reading *reading = bench->reading;
-    uint64_t cpu_ns = cpu_time_ns();
+    uint64_t cpu_ns = usage_process_ns();
     memset(&reading->run_ns, 0, sizeof reading->run_ns);
     while (bench->seen < last) {
         wait_for_news(bench);
         take(bench);
     }
-    reading->cpu_ns += cpu_time_ns() - cpu_ns;
+    reading->cpu_ns += usage_process_ns() - cpu_ns;
     distribution_merge(&reading->latency_ns, &reading->run_ns);
 }
 
@@ -260,6 +247,8 @@ static void work_as_reader(struct station *station, void *context)
     bool first = station->number == 1;
     bench.reading = &shared->readings[station->number - 1];
     open_subscriber(&bench);
+    if (first && shared->with_baselines)
+        baseline_enter(&shared->baseline);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
@@ -275,7 +264,7 @@ static void work_as_reader(struct station *station, void *context)
     }
     check_reader(&bench);
     if (first)
-        shared->reader_rss_kib = resident_kib();
+        shared->reader_rss_bytes = usage_memory().rss_bytes;
     netipc_subscriber_close(bench.subscriber);
     free(bench.buffer);
 }

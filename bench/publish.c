@@ -90,9 +90,10 @@ static void work(struct station *station, void *context)
     struct shared *shared = context;
     struct bench bench = {.station = station, .shared = shared};
     bench.publisher = audience_open_publisher(station, &shared->audience);
+    baseline_enter(&shared->baseline);
     struct batch with = {.prepare = fill_sources, .timed = publish, .context = &bench};
     struct batch without = {.prepare = fill_sources, .timed = copy, .check = check_copy, .context = &bench};
-    bench.stride = shared->baseline.stride;
+    bench.stride = (shared->audience.size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
     without.times = with.times = batch_times(shared->audience.size);
     bench.sources = audience_buffer(station, with.times * bench.stride);
     station_meet(station);

@@ -49,6 +49,7 @@ static void work_as_publisher(struct station *station, void *context)
     void *payload = audience_buffer(station, shared->audience.size);
     uint64_t generation = 0;
     struct pace pace;
+    baseline_enter(&shared->baseline);
     publish(station, shared, publisher, payload, ++generation);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
@@ -263,6 +264,7 @@ static void work_as_reader(struct station *station, void *context)
     struct shared *shared = context;
     struct bench bench = {.station = station, .shared = shared};
     open_reader(&bench);
+    baseline_enter(&shared->baseline);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);

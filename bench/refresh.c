@@ -56,6 +56,7 @@ static void work_as_publisher(struct station *station, void *context)
     netipc_publisher_info info = {.size = sizeof info};
     void *payload = audience_buffer(station, cgroups.length);
     uint64_t generation = 0;
+    baseline_enter(&shared->baseline);
     publish(station, shared, publisher, &cgroups, payload, ++generation);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
@@ -288,6 +289,7 @@ static void work_as_subscriber(struct station *station, void *context)
     bench.buffer = audience_buffer(station, bench.cgroups.length);
     memset(bench.buffer, 0, bench.cgroups.length);
     open_cache(&bench);
+    baseline_enter(&shared->baseline);
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);

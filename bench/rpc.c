@@ -5,6 +5,7 @@
 #include "bench/crowd.h"
 #include "bench/document.h"
 #include "bench/notice.h"
+#include "bench/usage.h"
 
 #include <netipc/batch.h>
 #include <netipc/client.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,14 +45,6 @@ struct shared {
     uint64_t server_cpu_ns, wall_ns;
     struct calling callings[];
 };
-
-static uint64_t cpu_time_ns(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
-           ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
-}
 
 static void *buffer_of(const struct station *station, size_t size)
 {
@@ -159,9 +151,9 @@ static void work_as_server(struct station *station, void *context)
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station); /* the clients begin */
-        uint64_t cpu_ns = cpu_time_ns(), start_ns = clock_now_ns();
+        uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
         station_meet(station); /* they have ended */
-        shared->server_cpu_ns += cpu_time_ns() - cpu_ns;
+        shared->server_cpu_ns += usage_process_ns() - cpu_ns;
         shared->wall_ns += clock_now_ns() - start_ns;
         echo(station, shared->bare[0], packet, size);
     }
@@ -335,9 +327,9 @@ static void work_as_client(struct station *station, void *context)
     station_meet(station);
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
-        uint64_t cpu_ns = cpu_time_ns();
+        uint64_t cpu_ns = usage_process_ns();
         call_run(&bench);
-        bench.calling->cpu_ns += cpu_time_ns() - cpu_ns;
+        bench.calling->cpu_ns += usage_process_ns() - cpu_ns;
         station_meet(station);
         if (!first)
             continue;
