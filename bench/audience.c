@@ -2,6 +2,7 @@
 #include "bench/audience.h"
 
 #include "bench/clock.h"
+#include "bench/document.h"
 #include "bench/payload.h"
 
 #include <stdlib.h>
@@ -76,6 +77,51 @@ void audience_expect_attached(const struct station *station, netipc_publisher *p
                          (unsigned long long)info.attached, (unsigned long long)sessions);
 }
 
+struct audience_start audience_start(void)
+{
+    return (struct audience_start){.cpu_ns = usage_process_ns(), .start_ns = clock_now_ns()};
+}
+
+void audience_weigh_publisher(struct audience *audience, const netipc_publisher_info *info)
+{
+    audience->region_bytes = info->region_size;
+    audience->publisher_memory = usage_memory();
+}
+
+void audience_weigh_subscriber(struct audience *audience)
+{
+    if (audience->subscriber_memory.rss_bytes == 0)
+        audience->subscriber_memory = usage_memory();
+}
+
+void audience_end_publisher(struct audience *audience, const struct audience_start *start,
+                            const netipc_publisher_info *info)
+{
+    audience->publisher_cpu_ns = usage_process_ns() - start->cpu_ns;
+    audience->runs_ns = clock_now_ns() - start->start_ns;
+    audience_weigh_publisher(audience, info);
+}
+
+void audience_end_subscriber(struct audience *audience, const struct audience_start *start, uint64_t own_ns)
+{
+    atomic_fetch_add(&audience->subscribers_cpu_ns, usage_process_ns() - start->cpu_ns - own_ns);
+    audience_weigh_subscriber(audience);
+}
+
+void audience_report_memory(const struct audience *audience, struct json_object *results)
+{
+    document_count(results, "region_bytes", audience->region_bytes);
+    document_count(results, "publisher_rss_bytes", audience->publisher_memory.rss_bytes);
+    document_count(results, "subscriber_rss_bytes", audience->subscriber_memory.rss_bytes);
+}
+
+void audience_report(const struct audience *audience, struct json_object *results)
+{
+    document_number(results, "publisher_cpu_percent", usage_percent(audience->publisher_cpu_ns, audience->runs_ns));
+    document_number(results, "subscribers_cpu_percent", usage_percent(audience->subscribers_cpu_ns, audience->runs_ns));
+    audience_report_memory(audience, results);
+}
+
 void *audience_buffer(const struct station *station, size_t size)
 {
     void *buffer = aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
@@ -101,17 +147,22 @@ static void look(const struct station *station, const struct audience *audience,
 
 void audience_idle(struct station *station, void *context)
 {
-    const struct audience *audience = context;
+    struct audience *audience = context;
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
     netipc_subscriber *subscriber = audience_attach(station, audience, &config);
     void *buffer = audience_buffer(station, audience->size);
     station_meet(station);
-    for (;;) {
+    struct audience_start start = audience_start();
+    for (uint64_t own_ns = 0;;) {
         station_meet(station);
-        if (atomic_load(&audience->over) != 0)
+        uint64_t before_ns = usage_thread_ns();
+        if (atomic_load(&audience->over) != 0) {
+            audience_end_subscriber(audience, &start, own_ns);
             break;
+        }
         look(station, audience, subscriber, buffer);
+        own_ns += usage_thread_ns() - before_ns;
     }
     netipc_subscriber_close(subscriber);
     free(buffer);

@@ -9,7 +9,9 @@
  */
 
 #include "bench/crew.h"
+#include "bench/usage.h"
 
+#include <json-c/json_object.h>
 #include <netipc/netipc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +28,15 @@ struct audience {
     const netipc_schema *schema;   /* of the snapshots, which get an index then; NULL: any bytes */
     _Atomic uint64_t published;    /* generations, when the publisher last met the others */
     _Atomic uint32_t over;         /* nothing more will be asked of the idle subscribers */
+    /* What it takes, of all runs: audience_end_… */
+    uint64_t publisher_cpu_ns, runs_ns, region_bytes;
+    _Atomic uint64_t subscribers_cpu_ns;
+    struct usage_memory publisher_memory, subscriber_memory;
+};
+
+/* A process before its first run. */
+struct audience_start {
+    uint64_t cpu_ns, start_ns;
 };
 
 /* These fail the worker when they cannot do what they say. */
@@ -38,6 +49,19 @@ void audience_address(const struct audience *audience, netipc_subscriber_config 
 
 /* The publisher: as many sessions have the region mapped. */
 void audience_expect_attached(const struct station *station, netipc_publisher *publisher, uint64_t sessions);
+
+/* What a process has used between its first run and its last, own_ns of it being the benchmark's own work; and its
+ * memory, that of subscribers by the first that ends. */
+struct audience_start audience_start(void);
+void audience_end_publisher(struct audience *audience, const struct audience_start *start,
+                            const netipc_publisher_info *info);
+void audience_end_subscriber(struct audience *audience, const struct audience_start *start, uint64_t own_ns);
+void audience_report(const struct audience *audience, struct json_object *results);
+
+/* The memory only. */
+void audience_weigh_publisher(struct audience *audience, const netipc_publisher_info *info);
+void audience_weigh_subscriber(struct audience *audience);
+void audience_report_memory(const struct audience *audience, struct json_object *results);
 
 /* Aligned as a slot; not initialized. */
 void *audience_buffer(const struct station *station, size_t size);

@@ -65,8 +65,11 @@ double batch_measure(const struct batch *batch, uint64_t chunk_ns)
     for (uint64_t done = 0; done < WARM_UP; done += batch->times)
         once(batch);
     uint64_t end = clock_now_ns() + chunk_ns;
-    do
-        keep(&kept, once(batch));
-    while (clock_now_ns() < end);
+    do {
+        double ns = once(batch);
+        keep(&kept, ns);
+        if (batch->all_ps != NULL)
+            distribution_add(batch->all_ps, (uint64_t)(ns * 1000));
+    } while (clock_now_ns() < end);
     return series_median_of(kept.values, kept.count);
 }

@@ -5,6 +5,8 @@
 /* Short work is measured in batches that are long against the clock (1 us at least), and many of them make a chunk: one
  * half of a run, the other half being the baseline's. */
 
+#include "bench/distribution.h"
+
 #include <stdint.h>
 
 struct batch {
@@ -12,7 +14,8 @@ struct batch {
     void (*timed)(void *context, uint64_t times);
     void (*check)(void *context, uint64_t times); /* not timed */
     void *context;
-    uint64_t times; /* how often the work is done in a batch */
+    uint64_t times;              /* how often the work is done in a batch */
+    struct distribution *all_ps; /* gets all batches, in thousandths of a nanosecond; may be NULL */
 };
 
 /* How many copies of so many bytes a batch needs. The bytes of all of them together stay small. */

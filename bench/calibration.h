@@ -26,7 +26,7 @@ struct calibration {
     double steal_percent; /* of the time that all CPUs had meanwhile; less than 0: not known */
 };
 
-/* A short one takes some 100 ms, a full one a second. False, and a notice: it failed; if a process of
+/* A short one takes less than 100 ms, a full one half a second. False, and a notice: it failed; if a process of
  * it did, *failure gets its exit status. */
 bool calibration_run(const struct cpus *cpus, bool full, struct calibration *calibration, int *failure);
 

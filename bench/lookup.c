@@ -70,6 +70,7 @@ static void work_as_publisher(struct station *station, void *context)
     if (status != NETIPC_OK || info.publications != shared->options.repeat)
         station_fail(station, NETIPC_CORRUPT, "the publisher counts %llu publications where %llu were made",
                      (unsigned long long)info.publications, (unsigned long long)shared->options.repeat);
+    audience_weigh_publisher(&shared->audience, &info);
     netipc_publisher_close(publisher);
     cgroups_close(&cgroups);
     free(payload);
@@ -263,6 +264,7 @@ static void work_as_subscriber(struct station *station, void *context)
     check_counters(&bench);
     netipc_reader_close(bench.reader);
     netipc_subscriber_close(bench.subscriber);
+    audience_weigh_subscriber(&shared->audience);
     netipc_cache_close(bench.cache);
     lookups_forget(&bench.hits, &bench.misses, &bench.table);
     cgroups_close(&bench.cgroups);
@@ -318,6 +320,7 @@ static void report(struct experiment *experiment, const struct shared *shared)
     document_count(experiment->results, "lookups", shared->lookups);
     document_count(experiment->results, "publications", shared->audience.published);
     document_count(experiment->results, "payload_bytes", shared->audience.size);
+    audience_report_memory(&shared->audience, experiment->results);
     report_scaling(experiment, shared, CACHED, "cached_per_us", "lookup_scaling");
     report_scaling(experiment, shared, CACHED_WITHIN, "cached_within_per_us", "lookup_within_scaling");
     report_scaling(experiment, shared, BARE, "bare_per_us", "bare_scaling");

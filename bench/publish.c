@@ -16,6 +16,7 @@ struct shared {
     struct baseline baseline;
     uint64_t runs, sessions, chunk_ns;
     struct series publish_ns, memcpy_ns;
+    struct distribution publish_ps, memcpy_ps; /* batches */
     netipc_publisher_info info;
 };
 
@@ -91,14 +92,16 @@ static void work(struct station *station, void *context)
     struct bench bench = {.station = station, .shared = shared};
     bench.publisher = audience_open_publisher(station, &shared->audience);
     baseline_enter(&shared->baseline);
-    struct batch with = {.prepare = fill_sources, .timed = publish, .context = &bench};
-    struct batch without = {.prepare = fill_sources, .timed = copy, .check = check_copy, .context = &bench};
+    struct batch with = {.prepare = fill_sources, .timed = publish, .context = &bench, .all_ps = &shared->publish_ps};
+    struct batch without = {
+        .prepare = fill_sources, .timed = copy, .check = check_copy, .context = &bench, .all_ps = &shared->memcpy_ps};
     bench.stride = (shared->audience.size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
     without.times = with.times = batch_times(shared->audience.size);
     bench.sources = audience_buffer(station, with.times * bench.stride);
     station_meet(station);
     station_meet(station);
     audience_expect_attached(station, bench.publisher, shared->sessions);
+    struct audience_start start = audience_start();
     for (uint64_t run = 0; run < shared->runs; run++) {
         if (run % 2 == 0)
             series_add(&shared->memcpy_ns, batch_measure(&without, shared->chunk_ns));
@@ -109,6 +112,7 @@ static void work(struct station *station, void *context)
         station_meet(station);
     }
     check_counters(&bench);
+    audience_end_publisher(&shared->audience, &start, &shared->info);
     netipc_publisher_close(bench.publisher);
     free(bench.sources);
 }
@@ -140,9 +144,11 @@ static void report(struct experiment *experiment, const struct shared *shared)
     document_series(experiment->results, "publish_ns", &shared->publish_ns);
     document_series(experiment->results, "memcpy_ns", &shared->memcpy_ns);
     document_series(experiment->results, "publish_minus_memcpy_ns", &difference);
+    document_distribution_thousandths(experiment->results, "publish_batches_ns", &shared->publish_ps);
+    document_distribution_thousandths(experiment->results, "memcpy_batches_ns", &shared->memcpy_ps);
     document_count(experiment->results, "publications", shared->info.publications);
     document_count(experiment->results, "wakes_sent", shared->info.wakes_sent);
-    document_count(experiment->results, "region_bytes", shared->info.region_size);
+    audience_report(&shared->audience, experiment->results);
     document_number(experiment->ratios, "publish_over_memcpy", series_quartile(&quotient, 2));
     document_number(experiment->ratios, "publish_ns_minus_memcpy", series_quartile(&difference, 2));
 }

@@ -17,8 +17,9 @@ struct shared {
     struct baseline baseline;
     struct options options;
     uint64_t chunk_ns;
-    _Atomic uint64_t runs_read;                         /* the reader is through with so many runs */
-    struct series memcpy_ns, work_ns[OPTIONS_MODE_ALL]; /* by mode */
+    _Atomic uint64_t runs_read;                               /* the reader is through with so many runs */
+    struct series memcpy_ns, work_ns[OPTIONS_MODE_ALL];       /* by mode */
+    struct distribution memcpy_ps, work_ps[OPTIONS_MODE_ALL]; /* batches */
     uint64_t reads, overruns;
 };
 
@@ -52,6 +53,7 @@ static void work_as_publisher(struct station *station, void *context)
     baseline_enter(&shared->baseline);
     publish(station, shared, publisher, payload, ++generation);
     station_meet(station);
+    struct audience_start start = audience_start();
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
         if (run == 0)
@@ -69,6 +71,7 @@ static void work_as_publisher(struct station *station, void *context)
     if (status != NETIPC_OK || info.publications != generation)
         station_fail(station, NETIPC_CORRUPT, "the publisher counts %llu publications where %llu were made",
                      (unsigned long long)info.publications, (unsigned long long)generation);
+    audience_end_publisher(&shared->audience, &start, &info);
     netipc_publisher_close(publisher);
     free(payload);
 }
@@ -241,8 +244,11 @@ static const struct batch works[] = {
 static void measure_run(struct bench *bench, uint64_t run)
 {
     struct shared *shared = bench->shared;
-    const struct batch baseline = {
-        .timed = baseline_read, .check = check_baseline, .context = bench, .times = batch_times(shared->audience.size)};
+    const struct batch baseline = {.timed = baseline_read,
+                                   .check = check_baseline,
+                                   .context = bench,
+                                   .times = batch_times(shared->audience.size),
+                                   .all_ps = &shared->memcpy_ps};
     if (run % 2 == 0)
         series_add(&shared->memcpy_ns, batch_measure(&baseline, shared->chunk_ns));
     for (unsigned i = 0; i < OPTIONS_MODE_ALL; i++) {
@@ -251,6 +257,7 @@ static void measure_run(struct bench *bench, uint64_t run)
         if (!wanted(shared, mode))
             continue;
         work.context = bench;
+        work.all_ps = &shared->work_ps[mode];
         if (mode == OPTIONS_MODE_COPY)
             work.times = baseline.times;
         series_add(&shared->work_ns[mode], batch_measure(&work, shared->chunk_ns));
@@ -266,6 +273,7 @@ static void work_as_reader(struct station *station, void *context)
     open_reader(&bench);
     baseline_enter(&shared->baseline);
     station_meet(station);
+    struct audience_start start = audience_start();
     for (uint64_t run = 0; run < shared->options.repeat; run++) {
         station_meet(station);
         station_meet(station);
@@ -273,6 +281,7 @@ static void work_as_reader(struct station *station, void *context)
         atomic_store(&shared->runs_read, run + 1);
     }
     check_counters(&bench);
+    audience_end_subscriber(&shared->audience, &start, 0);
     netipc_reader_close(bench.reader);
     netipc_subscriber_close(bench.subscriber);
     free(bench.buffer);
@@ -308,15 +317,21 @@ static bool supervise(struct experiment *experiment, struct shared *shared, stru
 static void report(struct experiment *experiment, const struct shared *shared)
 {
     static const char *const names[] = {"read_ns", "lease_ns", "poll_ns"};
+    static const char *const batches[] = {"read_batches_ns", "lease_batches_ns", "poll_batches_ns"};
     const struct series *read_ns = &shared->work_ns[OPTIONS_MODE_COPY];
     struct series difference, quotient;
     document_series(experiment->results, "memcpy_ns", &shared->memcpy_ns);
-    for (unsigned mode = 0; mode < OPTIONS_MODE_ALL; mode++)
-        if (wanted(shared, mode))
-            document_series(experiment->results, names[mode], &shared->work_ns[mode]);
+    document_distribution_thousandths(experiment->results, "memcpy_batches_ns", &shared->memcpy_ps);
+    for (unsigned mode = 0; mode < OPTIONS_MODE_ALL; mode++) {
+        if (!wanted(shared, mode))
+            continue;
+        document_series(experiment->results, names[mode], &shared->work_ns[mode]);
+        document_distribution_thousandths(experiment->results, batches[mode], &shared->work_ps[mode]);
+    }
     document_count(experiment->results, "reads", shared->reads);
     document_count(experiment->results, "overruns", shared->overruns);
     document_count(experiment->results, "publications", shared->audience.published);
+    audience_report(&shared->audience, experiment->results);
     if (wanted(shared, OPTIONS_MODE_COPY)) {
         series_difference(read_ns, &shared->memcpy_ns, &difference);
         series_quotient(read_ns, &shared->memcpy_ns, &quotient);

@@ -74,6 +74,7 @@ static void work_as_publisher(struct station *station, void *context)
     if (status != NETIPC_OK || info.publications != generation)
         station_fail(station, NETIPC_CORRUPT, "the publisher counts %llu publications where %llu were made",
                      (unsigned long long)info.publications, (unsigned long long)generation);
+    audience_weigh_publisher(&shared->audience, &info);
     netipc_publisher_close(publisher);
     cgroups_close(&cgroups);
     free(payload);
@@ -300,6 +301,7 @@ static void work_as_subscriber(struct station *station, void *context)
         atomic_store(&shared->runs_done, run + 1);
     }
     check_counters(&bench);
+    audience_weigh_subscriber(&shared->audience);
     netipc_cache_close(bench.cache);
     cgroups_close(&bench.cgroups);
     free(bench.buffer);
@@ -349,6 +351,7 @@ static void report(struct experiment *experiment, struct shared *shared)
     document_series(results, "warm_memcpy_us", &shared->warm_memcpy_ns);
     document_series(results, "refresh_minus_memcpy_us", &difference);
     document_count(results, "payload_bytes", shared->audience.size);
+    audience_report_memory(&shared->audience, results);
     document_count(results, "cache_bytes", shared->memory_bytes);
     document_count(results, "publications", shared->audience.published);
     document_count(results, "changes", shared->changes);

@@ -43,6 +43,7 @@ struct shared {
     struct distribution bare_ns, bare_run_ns;
     struct series rpc_p50_ns, bare_p50_ns; /* of the first client, a run each */
     uint64_t server_cpu_ns, wall_ns;
+    struct usage_memory server_memory, client_memory;
     struct calling callings[];
 };
 
@@ -159,6 +160,7 @@ static void work_as_server(struct station *station, void *context)
     }
     station_meet(station); /* all clients have counted */
     check_server(station, shared, server);
+    shared->server_memory = usage_memory();
     netipc_server_close(server);
     free(packet);
 }
@@ -338,6 +340,8 @@ static void work_as_client(struct station *station, void *context)
         series_add(&shared->bare_p50_ns, distribution_quantile(&shared->bare_run_ns, 0.5));
     }
     check_client(&bench);
+    if (first)
+        shared->client_memory = usage_memory();
     station_meet(station);
     netipc_client_close(bench.client);
     free(bench.packet);
@@ -384,6 +388,8 @@ static void report(struct experiment *experiment, struct shared *shared)
     document_series(results, "bare_p50_ns", &shared->bare_p50_ns);
     document_count(results, "calls", all->calls);
     document_count(results, "items", shared->served.items);
+    document_count(results, "server_rss_bytes", shared->server_memory.rss_bytes);
+    document_count(results, "client_rss_bytes", shared->client_memory.rss_bytes);
     document_count(results, "message_bytes", ENVELOPE + shared->payload);
     document_number(results, "calls_per_second", wall_ns > 0 ? (double)all->calls * 1e9 / wall_ns : 0);
     document_number(results, "server_cpu_percent", wall_ns > 0 ? 100 * (double)shared->server_cpu_ns / wall_ns : 0);

@@ -3,6 +3,8 @@
 measure publish "${tiny[@]}" --readers 3
 expect ".results.publish_ns | $runs"
 expect ".results.memcpy_ns | $runs"
+expect ".results | [.publish_batches_ns, .memcpy_batches_ns] | all($distribution)"
+expect '.results | .publisher_cpu_percent > 0 and .subscribers_cpu_percent >= 0 and .subscriber_rss_bytes > 0'
 expect '.params == {size: 64, readers: 3, duration: 0.011, repeat: 11}'
 expect '.results.publications > 0 and .results.wakes_sent == 0'
 expect '.ratios | .publish_over_memcpy > 0 and (.publish_ns_minus_memcpy | type) == "number"'
