@@ -34,6 +34,7 @@ enum option_code {
     HUGE_PAGES,
     LOCK,
     NUMA_NODE,
+    PROFILE,
     HOST_PREFIX,
     INTERVAL,
     EARLY,
@@ -66,6 +67,7 @@ static const struct option long_options[] = {{"run-dir", required_argument, NULL
                                              {"huge-pages", no_argument, NULL, HUGE_PAGES},
                                              {"lock", no_argument, NULL, LOCK},
                                              {"numa-node", required_argument, NULL, NUMA_NODE},
+                                             {"profile", required_argument, NULL, PROFILE},
                                              {"host-prefix", required_argument, NULL, HOST_PREFIX},
                                              {"interval", required_argument, NULL, INTERVAL},
                                              {"early-interval", required_argument, NULL, EARLY},
@@ -250,6 +252,9 @@ static bool take_text(struct options *options, int option, const char *name, con
         return true;
     case LOOKUP_SERVICE:
         options->lookup_service = value;
+        return true;
+    case PROFILE:
+        options->profile = value;
         return true;
     case HOST_PREFIX:
         return set_host_prefix(options, value, failure);

@@ -34,11 +34,12 @@ struct options {
     uint64_t wait_names_ns;    /* before printing */
     uint32_t *allowed_uids;    /* NULL: the library's default */
     uint32_t allowed_uid_count;
-    uint32_t slots;     /* 0, here and below: the library's default */
-    uint64_t capacity;  /* bytes */
-    uint64_t ceiling;   /* bytes */
-    uint32_t placement; /* NETIPC_PLACE_… */
-    int32_t numa_node;  /* NETIPC_NUMA_NODE_ANY: none was given */
+    uint32_t slots;      /* 0, here and below: the library's default */
+    uint64_t capacity;   /* bytes */
+    uint64_t ceiling;    /* bytes */
+    const char *profile; /* its file; NULL: none */
+    uint32_t placement;  /* NETIPC_PLACE_… */
+    int32_t numa_node;   /* NETIPC_NUMA_NODE_ANY: none was given */
 };
 
 enum options_result {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cgroups_plugin/publication.h"
 
+#include "tools/profile_file.h"
 #include "tools/report.h"
 
 #include <string.h>
@@ -46,16 +47,29 @@ static void configure(netipc_publisher_config *config, netipc_service_config *re
     config->log = options->verbose ? report_event : report_refusal;
 }
 
-bool publication_open(struct publication *publication, const struct options *options, struct failure *failure)
+static netipc_status open_publisher(const struct options *options, const netipc_profile *profile,
+                                    netipc_publisher **publisher)
 {
     netipc_publisher_config config;
     netipc_service_config requests;
+    configure(&config, &requests, options);
+    config.profile = profile;
+    return netipc_publisher_open(&config, publisher);
+}
+
+bool publication_open(struct publication *publication, const struct options *options, struct failure *failure)
+{
+    netipc_profile profile;
+    char error[PROFILE_FILE_ERROR_SIZE];
     *publication = (struct publication){.services = strspn(options->service_patterns, " \t\r\n") !=
                                                     strlen(options->service_patterns)};
-    configure(&config, &requests, options);
-    netipc_status status = netipc_cgroups_snapshot_builder_new(&publication->builder);
+    netipc_profile_init(&profile);
+    netipc_status status = options->profile != NULL ? profile_file_read(options->profile, &profile, error) : NETIPC_OK;
+    if (status != NETIPC_OK)
+        return fail(failure, status, "--profile %s", error);
+    status = netipc_cgroups_snapshot_builder_new(&publication->builder);
     if (status == NETIPC_OK)
-        status = netipc_publisher_open(&config, &publication->publisher);
+        status = open_publisher(options, &profile, &publication->publisher);
     if (status == NETIPC_OK)
         return true;
     fail_library(failure, status);

@@ -84,7 +84,9 @@ static void every_value_is_taken(void **state)
     assert_true(options.print && options.verbose);
     options_free(&options);
 
-    assert_int_equal(PARSE(&options, &failure, "--huge-pages", "--lock", "--numa-node", "3"), OPTIONS_RUN);
+    assert_int_equal(PARSE(&options, &failure, "--huge-pages", "--lock", "--numa-node", "3", "--profile", "file"),
+                     OPTIONS_RUN);
+    assert_string_equal(options.profile, "file");
     assert_int_equal(options.placement, NETIPC_PLACE_HUGE_PAGES | NETIPC_PLACE_LOCK);
     assert_int_equal(options.numa_node, 3);
     options_free(&options);
@@ -216,6 +218,7 @@ static void a_bad_value_is_refused_with_the_option_and_the_value(void **state)
         {"--hierarchy", "v3"},
         {"--run-dir", ""},
         {"--service", ""},
+        {"--profile", ""},
         {"--host-prefix", ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -269,7 +272,7 @@ static void the_help_names_every_option(void **state)
         "--run-dir", "--service",    "--token",     "--allow-uid",       "--slots",           "--capacity",
         "--ceiling", "--huge-pages", "--lock",      "--numa-node",       "--host-prefix",     "--interval",
         "--once",    "--max",        "--hierarchy", "--search-patterns", "--enable-patterns", "--service-patterns",
-        "--print",   "--verbose",    "--help",      "--version"};
+        "--print",   "--verbose",    "--help",      "--version",         "--profile"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(strstr(options_help, names[i]));
 }

@@ -361,6 +361,29 @@ static void placement_that_is_refused_is_said_and_done_without(void **state)
     assert_null(strstr(fixture->program.text, "info: "));
 }
 
+static void a_profile_is_taken_and_a_wrong_one_is_told_with_file_and_line(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128], words[256];
+    snprintf(path, sizeof path, "%s/profile", fixture->tree.path);
+    START(fixture, "--once", "--profile", path);
+    program_expect_text(&fixture->program, "writes a profile");
+    assert_int_equal(program_end(&fixture->program, 0), NETIPC_NOT_FOUND);
+
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("netipc_profile = 1\nslow_wake_ns = 200000\n", file) >= 0 && fflush(file) == 0);
+    START(fixture, "--once", "--profile", path);
+    follower_read_above(&fixture->follower, 0);
+    assert_int_equal(program_end(&fixture->program, SIGTERM), 0);
+
+    assert_true(fputs("slow_wake = 1\n", file) >= 0 && fclose(file) == 0);
+    snprintf(words, sizeof words, "--profile %s: line 3: 'slow_wake' is none of the keys", path);
+    START(fixture, "--once", "--profile", path);
+    program_expect_text(&fixture->program, words);
+    assert_int_equal(program_end(&fixture->program, 0), NETIPC_INVALID_ARGUMENT);
+}
+
 #define WITH_TREE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -385,6 +408,7 @@ int main(void)
         WITH_TREE(print_publishes_nothing),
         WITH_TREE(verbose_says_what_was_published),
         WITH_TREE(placement_that_is_refused_is_said_and_done_without),
+        WITH_TREE(a_profile_is_taken_and_a_wrong_one_is_told_with_file_and_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
