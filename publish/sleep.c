@@ -11,6 +11,8 @@
  * word on).
  */
 
+enum { LINE = 64, FETCHED_MOST = 1024 };
+
 struct round {
     netipc_reader *reader;
     struct netipc_attachment *attachment; /* NULL: never attached */
@@ -167,15 +169,34 @@ static void learn_pace(const struct round *round, const struct netipc_wait_effor
     netipc_pace_learn(&round->reader->pace, netipc_hot_generation(hot_word(round->attachment)), now);
 }
 
-/* The read that follows needs these two lines, which are on their way while the wait ends. The word is not to be
- * trusted; and should it name another slot than that read will find, nothing is lost. */
-static void fetch_slot(const struct netipc_region_view *view)
+/* The slot that the hot word names, which is not to be trusted. */
+static bool latest_slot(const struct netipc_region_view *view, uint32_t *slot)
 {
-    uint32_t slot = netipc_hot_slot(netipc_load(&view->header->latest, relaxed));
-    if (slot >= view->geometry.slot_count)
+    *slot = netipc_hot_slot(netipc_load(&view->header->latest, relaxed));
+    return *slot < view->geometry.slot_count;
+}
+
+/* How many bytes the next snapshot is likely to have, or a part of them: as the one before, whose header is at hand. */
+static uint64_t likely_length(const struct netipc_region_view *view)
+{
+    uint32_t slot;
+    if (!latest_slot(view, &slot))
+        return 0;
+    uint64_t length = netipc_load(&view->slots[slot].payload_length, relaxed);
+    uint64_t most = view->geometry.capacity < FETCHED_MOST ? view->geometry.capacity : FETCHED_MOST;
+    return length < most ? length : most;
+}
+
+/* The read that follows needs these lines: they are on their way while the wait ends, and the read need not first learn
+ * the length. Should it find another slot than this one, nothing is lost. */
+static void fetch_latest(const struct netipc_region_view *view, uint64_t length)
+{
+    uint32_t slot;
+    if (!latest_slot(view, &slot))
         return;
     __builtin_prefetch(&view->slots[slot]);
-    __builtin_prefetch(view->data + slot * view->geometry.slot_stride);
+    for (uint64_t at = 0; at < length; at += LINE)
+        __builtin_prefetch(view->data + slot * view->geometry.slot_stride + at);
 }
 
 static netipc_status sleep_attached(const struct round *round)
@@ -194,9 +215,11 @@ static netipc_status sleep_attached(const struct round *round)
         .spin_ns = spin_ns,
         .sleep_ns = rest_ns < subscriber->grace_ns ? rest_ns : subscriber->grace_ns,
     };
+    const struct netipc_region_view *view = &round->attachment->view;
+    uint64_t length = likely_length(view);
     struct netipc_wait_effort effort;
     enum netipc_wait_end end = netipc_wait_for_change(&wait, &effort);
-    fetch_slot(&round->attachment->view);
+    fetch_latest(view, length);
     netipc_count(&round->reader->totals.spins, effort.spun);
     netipc_count(&round->reader->totals.sleeps, effort.slept);
     if (end == NETIPC_WAIT_INTERRUPTED)
