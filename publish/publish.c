@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+/* What a snapshot takes of a slot. */
+struct extent {
+    uint64_t length;
+    uint64_t annex_at, annex_length;
+    uint64_t end;
+};
+
 static netipc_status prepare_slot(netipc_publisher *publisher, uint64_t length)
 {
     if (length <= publisher->region.geometry.capacity)
@@ -25,14 +32,15 @@ static uint64_t capacity_to_fill(const netipc_publisher *publisher)
     return publisher->growing ? publisher->next_region.geometry.capacity : publisher->region.geometry.capacity;
 }
 
-static void make_public(netipc_publisher *publisher, uint64_t length, uint64_t annex_length)
+static void make_public(netipc_publisher *publisher, const struct extent *extent, bool past)
 {
     if (publisher->growing)
-        netipc_publisher_supersede(publisher, length, annex_length);
+        netipc_publisher_supersede(publisher, extent->length, extent->annex_length);
     else
-        netipc_ring_publish(&publisher->ring, length, annex_length);
+        netipc_ring_publish(&publisher->ring, extent->length, extent->annex_length);
     /* P1 of the next publication begins: it will be about as long. */
-    netipc_payload_own(netipc_ring_claimed_data(&publisher->ring), (size_t)length);
+    if (!past)
+        netipc_payload_own(netipc_ring_claimed_data(&publisher->ring), (size_t)extent->length);
     if (netipc_latest_keeps(&publisher->latest))
         netipc_latest_reclaim(&publisher->latest);
     /* A growth wakes the loop anyway. */
@@ -63,13 +71,6 @@ static netipc_status unchanged(netipc_publisher *publisher, uint64_t *generation
 }
 
 /* --- the index behind a snapshot --- */
-
-/* What a snapshot takes of a slot. */
-struct extent {
-    uint64_t length;
-    uint64_t annex_at, annex_length;
-    uint64_t end;
-};
 
 static netipc_status measure(const netipc_publisher *publisher, const void *bytes, size_t length, struct extent *extent)
 {
@@ -113,18 +114,38 @@ static netipc_status move_to_larger(netipc_publisher *publisher, const struct ex
     return NETIPC_OK;
 }
 
-/* What is in the slot, with room for the index behind it, gets that and becomes public. */
-static netipc_status finish(netipc_publisher *publisher, const struct extent *extent, uint64_t *generation)
+/* What is in the slot, with room for the index behind it, gets that and becomes public. past: it was copied past the
+ * caches, and the next one may be. */
+static netipc_status finish(netipc_publisher *publisher, const struct extent *extent, bool past, uint64_t *generation)
 {
     netipc_status status = publisher->indexed ? write_index(publisher, extent) : NETIPC_OK;
     if (status == NETIPC_OK) {
-        make_public(publisher, extent->length, extent->annex_length);
+        make_public(publisher, extent, past);
         report_generation(publisher, generation);
     }
     return status;
 }
 
 /* --- the calls --- */
+
+/* With the copy that is the cheaper one, as far as is known. */
+static netipc_status copy_much_and_publish(netipc_publisher *publisher, const void *bytes, const struct extent *extent,
+                                           uint64_t *generation)
+{
+    size_t length = (size_t)extent->length;
+    const struct netipc_streaming_plan plan = netipc_streaming_plan(&publisher->streaming, length);
+    uint64_t start_ns = plan.timed ? netipc_os_monotonic_ns() : 0;
+    if (plan.past)
+        netipc_payload_stream_in(slot_to_fill(publisher), bytes, length);
+    else
+        netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
+    netipc_status status = finish(publisher, extent, plan.past, generation);
+    publisher->streamed += plan.past && status == NETIPC_OK;
+    if (plan.timed)
+        netipc_streaming_learn(&publisher->streaming, length, publisher->region.geometry.slot_count,
+                               netipc_os_monotonic_ns() - start_ns);
+    return status;
+}
 
 static netipc_status copy_and_publish(netipc_publisher *publisher, const void *bytes, size_t length,
                                       uint64_t *generation)
@@ -135,8 +156,11 @@ static netipc_status copy_and_publish(netipc_publisher *publisher, const void *b
         status = prepare_slot(publisher, extent.end);
     if (status != NETIPC_OK)
         return status;
-    netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
-    return finish(publisher, &extent, generation);
+    if (length < NETIPC_STREAMING_LEAST || publisher->growing) {
+        netipc_payload_copy_in(slot_to_fill(publisher), bytes, length);
+        return finish(publisher, &extent, false, generation);
+    }
+    return copy_much_and_publish(publisher, bytes, &extent, generation);
 }
 
 static netipc_status publish_in_place(netipc_publisher *publisher, size_t length, uint64_t *generation)
@@ -145,7 +169,7 @@ static netipc_status publish_in_place(netipc_publisher *publisher, size_t length
     netipc_status status = measure(publisher, slot_to_fill(publisher), length, &extent);
     if (status == NETIPC_OK && extent.end > capacity_to_fill(publisher))
         status = move_to_larger(publisher, &extent);
-    return status == NETIPC_OK ? finish(publisher, &extent, generation) : status;
+    return status == NETIPC_OK ? finish(publisher, &extent, false, generation) : status;
 }
 
 netipc_status netipc_publish(netipc_publisher *publisher, const void *bytes, size_t length, uint64_t *generation)

@@ -41,6 +41,7 @@ netipc_status netipc_publisher_stats(netipc_publisher *publisher, netipc_publish
         .failures = sessions.info.failures,
         .bytes_in = sessions.info.bytes_in,
         .bytes_out = sessions.info.bytes_out,
+        .streamed = publisher->streamed,
     };
     return netipc_sized_out(info, &filled, sizeof filled);
 }

@@ -12,6 +12,7 @@
 #include "shm/detail.h"
 #include "shm/os.h"
 #include "shm/ring_publisher.h"
+#include "shm/streaming.h"
 
 struct netipc_publisher {
     struct netipc_fork_guard fork_guard;
@@ -22,7 +23,9 @@ struct netipc_publisher {
 
     struct netipc_region region;
     struct netipc_ring ring;
-    struct netipc_region_label label; /* of the region at hand; service points below */
+    struct netipc_streaming streaming; /* how payloads get into its slots */
+    uint64_t streamed;                 /* publications that were copied past the caches */
+    struct netipc_region_label label;  /* of the region at hand; service points below */
     char service[NETIPC_SERVICE_NAME_MAX + 1];
 
     /* A larger region that is being filled for the next generation and that nobody has seen yet. */

@@ -23,6 +23,42 @@ void netipc_payload_own(void *shared, size_t length)
 #endif
 #endif
 
+#if defined(__SSE2__) && !defined(NETIPC_RELAXED_COPY)
+
+#include <emmintrin.h>
+
+bool netipc_payload_can_stream(void)
+{
+    return true;
+}
+
+/* Line by line: what is written in whole lines goes to memory without reading any. */
+void netipc_payload_stream_in(void *shared, const void *bytes, size_t length)
+{
+    enum { WORD = sizeof(__m128i) };
+    unsigned char *to = shared;
+    const unsigned char *from = bytes;
+    size_t whole = length - length % LINE;
+    for (size_t at = 0; at < whole; at += WORD)
+        _mm_stream_si128((__m128i *)(void *)(to + at), _mm_loadu_si128((const __m128i *)(const void *)(from + at)));
+    _mm_sfence();
+    netipc_payload_copy_in(to + whole, from + whole, length - whole);
+}
+
+#else
+
+bool netipc_payload_can_stream(void)
+{
+    return false;
+}
+
+void netipc_payload_stream_in(void *shared, const void *bytes, size_t length)
+{
+    netipc_payload_copy_in(shared, bytes, length);
+}
+
+#endif
+
 #ifdef NETIPC_RELAXED_COPY
 
 /* Slots are aligned, so words from their start are too; the private side goes by memcpy. */

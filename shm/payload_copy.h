@@ -2,6 +2,7 @@
 #ifndef NETIPC_SHM_PAYLOAD_COPY_H
 #define NETIPC_SHM_PAYLOAD_COPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -17,7 +18,15 @@
 /* Into a claimed slot; ordered before the release store of its seq. */
 void netipc_payload_copy_in(void *shared, const void *bytes, size_t length);
 
-/* The same with zeros. */
+/*
+ * Whether netipc_payload_stream_in() does what it says, on this architecture: the same as netipc_payload_copy_in(), but
+ * past the caches, by non-temporal stores. These are ordered by nothing but a fence of their own, which is in it: a
+ * release store of seq behind it orders them as any others. When that pays is told in streaming.h.
+ */
+bool netipc_payload_can_stream(void);
+void netipc_payload_stream_in(void *shared, const void *bytes, size_t length);
+
+/* The same as netipc_payload_copy_in() with zeros. */
 void netipc_payload_clear(void *shared, size_t length);
 
 /*
