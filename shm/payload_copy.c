@@ -5,12 +5,14 @@
 
 #include <string.h>
 
-enum { LINE = 64, OWNED_MOST = 4096 };
+enum { LINE = 64, OWNED_MOST = 4096, OWNED_FOR = 16384 };
 
 void netipc_payload_own(void *shared, size_t length)
 {
     unsigned char *bytes = shared;
     size_t end = length < OWNED_MOST ? length : OWNED_MOST;
+    if (length > OWNED_FOR)
+        return;
     for (size_t at = 0; at < end; at += LINE)
         netipc_store((netipc_atomic_u64 *)(void *)(bytes + at), 0, relaxed);
 }

@@ -30,11 +30,11 @@ void netipc_payload_stream_in(void *shared, const void *bytes, size_t length);
 void netipc_payload_clear(void *shared, size_t length);
 
 /*
- * Takes the cache lines of the first length bytes, a page of them at most, of a slot that is claimed for the next
- * publication. Who has read that slot before still has them, and to get one line back takes as long as to hand over a
- * word. So that is done behind a publication, and the next one does not wait for it before its generation can be
- * seen. By stores: a prefetch for writing was measured to change nothing. Up to the next multiple of 64 of length, a
- * word of each line is lost.
+ * Takes the cache lines of a slot that is claimed for the next publication, for length bytes: a page of them at most,
+ * and none for more than 16 KiB, of which they are too small a part to be worth their time. Who has read that slot
+ * before still has its lines, and to get one back takes as long as to hand over a word. So that is done behind a
+ * publication, and the next one does not wait for it before its generation can be seen. By stores: a prefetch for
+ * writing was measured to change nothing. The first word of each line is lost.
  */
 void netipc_payload_own(void *shared, size_t length);
 

@@ -53,7 +53,14 @@ static void a_page_is_the_most_that_is_taken(void **state)
     (void)state;
     assert_int_equal(lines_owned(PAGE), PAGE / LINE);
     assert_int_equal(lines_owned(PAGE + 1), PAGE / LINE);
-    assert_int_equal(lines_owned(SIZE_MAX), PAGE / LINE);
+    assert_int_equal(lines_owned(4 * PAGE), PAGE / LINE);
+}
+
+static void a_large_snapshot_takes_none(void **state)
+{
+    (void)state;
+    assert_int_equal(lines_owned(4 * PAGE + 1), 0);
+    assert_int_equal(lines_owned(SIZE_MAX), 0);
 }
 
 int main(void)
@@ -62,6 +69,7 @@ int main(void)
         cmocka_unit_test(as_many_lines_are_taken_as_the_last_snapshot_had),
         cmocka_unit_test(an_empty_snapshot_takes_none),
         cmocka_unit_test(a_page_is_the_most_that_is_taken),
+        cmocka_unit_test(a_large_snapshot_takes_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
