@@ -35,7 +35,7 @@ static void attach(void)
     netipc_subscriber_config config = service_subscriber_config();
     netipc_publisher_config publisher_config = service_publisher_config();
     publisher_config.slots = SLOTS;
-    publisher_config.initial_capacity = LARGEST;
+    publisher_config.capacity = LARGEST;
     assert_int_equal(netipc_publisher_open(&publisher_config, &publisher), NETIPC_OK);
     assert_int_equal(netipc_subscriber_open(&config, &subscriber), NETIPC_OK);
     assert_int_equal(netipc_subscriber_refresh(subscriber, NULL), NETIPC_OK);
