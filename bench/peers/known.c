@@ -33,6 +33,11 @@ const struct known known_peers[] = {
 #else
     {"iceoryx", NULL, "libiceoryx-binding-c-dev and iceoryx"},
 #endif
+#ifdef SHMBENCH_MMV
+    {"mmv", &peer_mmv, "libpcp-mmv1-dev and libpcp3-dev"},
+#else
+    {"mmv", NULL, "libpcp-mmv1-dev and libpcp3-dev"},
+#endif
     {NULL, NULL, NULL},
 };
 

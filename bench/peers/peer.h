@@ -85,7 +85,7 @@ struct peer {
 
 /* One of these is in each of the files; known.h has those that are built in. */
 extern const struct peer peer_netipc, peer_bare, peer_seqpacket, peer_stream, peer_pipe, peer_mq, peer_lmdb,
-    peer_zeromq, peer_nng, peer_iceoryx;
+    peer_zeromq, peer_nng, peer_iceoryx, peer_mmv;
 
 /* Zeroed memory, for a worker; fails it when there is none. */
 void *peer_allocate(const struct station *station, size_t bytes);
