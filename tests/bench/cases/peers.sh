@@ -15,7 +15,7 @@ expect '.params | .readers == 1 and .hz == 2000 and .wait == "both"'
 expect '(.params.peers | sort) == (.results | .["64"], .["12347"] | keys)'
 # Each of them did it, or says why not.
 expect '[.results[][] | select(has("unable") | not)] | all(has("block") or has("spin"))'
-expect '.results | .["64"] | all(has("unable") | not)'
+expect '.results | .["64"] | all(has("unable") | not or (.unable | contains("mounts of its own")))'
 expect '.results["12347"].mq | (has("unable") | not) or (.unable | contains("fs.mqueue.msgsize_max"))'
 json=$(jq -c '. + {ways: [.results[][] | objects | .delivers as $d | (.block, .spin) | objects | . + {delivers: $d}]}' \
     <<<"$json")
@@ -45,7 +45,7 @@ wrong 64 '--peers says nothing to publish' publish --peers pipe
 wrong 64 '--hz 0: nothing would be published' peers --hz 0
 mapfile -t missing < <("$shmbench" peers --help | sed -n 's/^Not built in: \(.*\), which needs \(.*\)/\1 \2/p')
 for name in "${missing[@]}"; do
-    wrong 64 "${name% *} is not built in; install ${name#* }" peers --peers "${name% *}"
+    wrong 64 "${name%% *} is not built in; install ${name#* }" peers --peers "${name%% *}"
 done
 # A queue that cannot be had is an error that says what to do.
 (
@@ -58,6 +58,7 @@ ended 143
 nothing_left
 start peers
 for worker in $workers; do
+    grep -qx shmbench "/proc/$worker/comm" || continue # the broker of a transport
     kill -KILL "$worker"
     break
 done
