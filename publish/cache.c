@@ -169,10 +169,15 @@ netipc_status netipc_cache_enter(netipc_cache *cache, const netipc_cache_snapsho
     if (cache == NULL || netipc_fork_guard_forked(&cache->fork_guard))
         return netipc_cache_check(cache);
     netipc_rcu_enter();
+    uint64_t visitors = netipc_load(&cache->visitors, acquire);
     const struct netipc_cache_generation *generation = netipc_load(&cache->current, acquire);
     if (generation == NULL) {
         netipc_rcu_leave(&cache->reclaimer);
         return netipc_fail(NETIPC_EMPTY, "there has been no snapshot yet");
+    }
+    if (visitors != NETIPC_CACHE_SEVERAL && visitors != netipc_rcu_thread()) {
+        netipc_cache_share(cache);
+        generation = netipc_load(&cache->current, acquire);
     }
     *snapshot = &generation->snapshot;
     return NETIPC_OK;

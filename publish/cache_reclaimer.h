@@ -50,7 +50,7 @@ void netipc_cache_interrupt(struct netipc_cache_reclaimer *reclaimer);
 /* One to build in; NULL: no memory. */
 struct netipc_cache_generation *netipc_cache_take_spare(struct netipc_cache_reclaimer *reclaimer);
 
-/* What nobody has seen. */
+/* What nobody has, or can come to have. */
 void netipc_cache_give_back(struct netipc_cache_reclaimer *reclaimer, struct netipc_cache_generation *generation);
 
 void netipc_cache_count_retired(struct netipc_cache_reclaimer *reclaimer, uint64_t *count, uint64_t *bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a cache's owner brings it up to date: from a region, or by request. */
 #include "publish/cache_state.h"
+#include "publish/rcu.h"
 #include "publish/subscriber_state.h"
 #include "shm/detail.h"
 
@@ -11,15 +12,32 @@ enum { READS_MOST = 8 };
 
 /* --- putting a generation into the place of the one at hand --- */
 
+/* The first to refresh is taken for the only visitor, until another enters. */
+static void visit(netipc_cache *cache)
+{
+    if (netipc_load(&cache->visitors, relaxed) == NETIPC_CACHE_NOBODY &&
+        netipc_exchange(&cache->visitors, netipc_rcu_thread(), relaxed) != NETIPC_CACHE_NOBODY)
+        netipc_cache_share(cache); /* somebody came between, whose note this has overwritten */
+}
+
+static bool is_alone(const netipc_cache *cache)
+{
+    netipc_fence(seq_cst);
+    return netipc_load(&cache->visitors, relaxed) == netipc_rcu_thread() && !netipc_rcu_is_inside();
+}
+
 static void replace(netipc_cache *cache, struct netipc_cache_generation *generation)
 {
     struct netipc_cache_generation *before = netipc_cache_at_hand(cache), *unused = before;
+    visit(cache);
     netipc_store(&cache->current, generation, release); /* pairs with netipc_cache_enter() */
     if ((cache->flags & NETIPC_CACHE_CHANGES) != 0) {
         unused = cache->previous;
         cache->previous = before;
     }
-    if (unused != NULL)
+    if (unused != NULL && is_alone(cache))
+        netipc_cache_give_back(&cache->reclaimer, unused);
+    else if (unused != NULL)
         netipc_cache_retire(&cache->reclaimer, unused);
     cache->builds++;
 }

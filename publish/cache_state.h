@@ -25,6 +25,10 @@ struct netipc_cache {
      * written to it before. */
     netipc_atomic_pointer(struct netipc_cache_generation) current;
 
+    /* Which threads have entered: NETIPC_CACHE_NOBODY, at most the one of this number, which was the first to refresh,
+     * or, for good, NETIPC_CACHE_SEVERAL. */
+    netipc_atomic_u64 visitors;
+
     /* The region's generation that netipc_cache_changed() has nothing to say of: it was fetched, or cannot be; 0: none.
      * Any thread. */
     netipc_atomic_u64 settled;
@@ -42,6 +46,29 @@ struct netipc_cache {
     netipc_status last_error;
     uint64_t refreshes, requests, builds, unchanged, failures, busy;
 };
+
+/*
+ * A cache that nobody but its owner has entered needs no grace period, and none of the wake-ups that one costs: what
+ * the owner replaces while it is not inside, nobody has.
+ *
+ *     another thread, at its first entry          the owner
+ *     visitors ← SHARING                          current ← new                  release
+ *     fence                          seq_cst      fence                          seq_cst
+ *     visitors ← SEVERAL             release      visitors is its own number?    free(old)
+ *     current                        acquire
+ *
+ * Of the two fences one is first: the owner sees that it is not alone, or the other thread sees the new generation. Who
+ * finds SEVERAL (acquire) comes behind that thread's fence, and needs none; who finds SHARING makes one itself.
+ */
+enum { NETIPC_CACHE_NOBODY, NETIPC_CACHE_SHARING, NETIPC_CACHE_SEVERAL };
+
+/* By a thread that is not known as the only one, before it looks at current. */
+static inline void netipc_cache_share(netipc_cache *cache)
+{
+    netipc_store(&cache->visitors, NETIPC_CACHE_SHARING, relaxed);
+    netipc_fence(seq_cst);
+    netipc_store(&cache->visitors, NETIPC_CACHE_SEVERAL, release);
+}
 
 netipc_status netipc_cache_check(const netipc_cache *cache);
 

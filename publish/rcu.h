@@ -17,6 +17,8 @@
  * instrumented: order is any address that both sides name to it.
  */
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <urcu/static/urcu-bp.h>
 #include <urcu/urcu-bp.h>
 
@@ -51,6 +53,19 @@ static inline void netipc_rcu_leave(void *order)
 {
     NETIPC_RCU_SECTION_ENDS(order);
     _urcu_bp_read_unlock();
+}
+
+/* Whether the calling thread is in a section, of any cache. Registers no thread. */
+static inline bool netipc_rcu_is_inside(void)
+{
+    return URCU_TLS(urcu_bp_reader) != NULL && urcu_bp_read_ongoing();
+}
+
+/* A number that no other thread has while this one lives: where liburcu's word of this thread is, which a section
+ * needs anyway. Not a small one. */
+static inline uint64_t netipc_rcu_thread(void)
+{
+    return (uint64_t)(uintptr_t)&URCU_TLS(urcu_bp_reader);
 }
 
 /* Not from within a section. */

@@ -141,7 +141,8 @@ typedef struct netipc_cache_snapshot {
  * at a thread's first call, to register it with liburcu), constant time. A thread may enter again before it leaves,
  * also other caches.
  *
- * Meant to be short: what refreshes replace meanwhile is not freed, in all caches of this process.
+ * Meant to be short: what refreshes replace meanwhile is not freed, in all caches of this process but those that only
+ * their owner ever enters.
  *
  * NETIPC_OK. NETIPC_EMPTY: there has been no snapshot yet; NETIPC_FORKED, NETIPC_INVALID_ARGUMENT; *snapshot is NULL
  * then, and there is nothing to leave.

@@ -136,6 +136,124 @@ static void refreshes_beside_eight_looping_readers_all_complete(void **state)
     netipc_cache_close(cache);
 }
 
+/* --- one thread only --- */
+
+static void an_owner_inside_keeps_what_it_has(void **state)
+{
+    (void)state;
+    const netipc_cache_snapshot *snapshot;
+    uint32_t next = 0;
+    netipc_cache *cache = cached_open(0);
+    netipc_publisher *publisher = cached_publisher();
+    cached_publish_cgroups(publisher, ITEMS, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    assert_int_equal(netipc_cache_enter(cache, &snapshot), NETIPC_OK);
+    for (uint64_t value = 2; value <= 4; value++) {
+        cached_publish_cgroups(publisher, ITEMS, value);
+        cached_refresh(cache, NETIPC_OK, true);
+        assert_int_equal(snapshot->generation, 1);
+        assert_null(check_snapshot(snapshot, &next));
+    }
+    netipc_cache_leave(snapshot);
+    cached_await_reclaimed(cache);
+    netipc_publisher_close(publisher);
+    netipc_cache_close(cache);
+}
+
+struct visit {
+    netipc_cache *cache;
+    pthread_barrier_t *start;
+    const char *wrong;
+};
+
+static void *enter_once(void *context)
+{
+    struct visit *visit = context;
+    const netipc_cache_snapshot *snapshot;
+    uint32_t next = 0;
+    pthread_barrier_wait(visit->start);
+    if (netipc_cache_enter(visit->cache, &snapshot) != NETIPC_OK) {
+        visit->wrong = "no snapshot";
+        return NULL;
+    }
+    for (int i = 0; i < 20 && visit->wrong == NULL; i++) {
+        visit->wrong = check_snapshot(snapshot, &next);
+        sched_yield();
+    }
+    netipc_cache_leave(snapshot);
+    return NULL;
+}
+
+/* Two at once, so that one may also come upon the other's arrival. */
+static void a_first_visitor_beside_a_refresh_keeps_what_it_has(void **state)
+{
+    (void)state;
+    enum { VISITORS = 2 };
+    netipc_publisher *publisher = cached_publisher();
+    uint64_t value = 1;
+    cached_publish_cgroups(publisher, ITEMS, value);
+    for (uint64_t round = 0; round < SCALED(300, 40); round++) {
+        pthread_t threads[VISITORS];
+        pthread_barrier_t start;
+        netipc_cache *cache = open_patient(0);
+        struct visit visits[VISITORS];
+        pthread_barrier_init(&start, NULL, VISITORS + 1);
+        cached_refresh(cache, NETIPC_OK, true);
+        cached_publish_cgroups(publisher, ITEMS, ++value);
+        for (int i = 0; i < VISITORS; i++) {
+            visits[i] = (struct visit){.cache = cache, .start = &start};
+            assert_int_equal(pthread_create(&threads[i], NULL, enter_once, &visits[i]), 0);
+        }
+        pthread_barrier_wait(&start);
+        for (int i = 0; i < 5; i++) {
+            cached_refresh(cache, NETIPC_OK, true);
+            cached_publish_cgroups(publisher, ITEMS, ++value);
+        }
+        for (int i = 0; i < VISITORS; i++) {
+            pthread_join(threads[i], NULL);
+            if (visits[i].wrong != NULL)
+                fail_msg("a visitor found %s", visits[i].wrong);
+        }
+        pthread_barrier_destroy(&start);
+        netipc_cache_close(cache);
+    }
+    netipc_publisher_close(publisher);
+}
+
+static void *refresh_once(void *context)
+{
+    struct visit *visit = context;
+    visit->wrong = netipc_cache_refresh(visit->cache, NULL) == NETIPC_OK ? NULL : "no refresh";
+    return NULL;
+}
+
+static void an_owner_that_hands_over_keeps_what_it_has(void **state)
+{
+    (void)state;
+    const netipc_cache_snapshot *snapshot;
+    uint32_t next = 0;
+    netipc_cache *cache = cached_open(0);
+    netipc_publisher *publisher = cached_publisher();
+    cached_publish_cgroups(publisher, ITEMS, 1);
+    cached_refresh(cache, NETIPC_OK, true);
+    assert_int_equal(netipc_cache_enter(cache, &snapshot), NETIPC_OK);
+    for (uint64_t value = 2; value <= 4; value++) {
+        pthread_t thread;
+        struct visit visit = {.cache = cache};
+        cached_publish_cgroups(publisher, ITEMS, value);
+        assert_int_equal(pthread_create(&thread, NULL, refresh_once, &visit), 0);
+        pthread_join(thread, NULL);
+        assert_null(visit.wrong);
+        assert_null(check_snapshot(snapshot, &next));
+    }
+    assert_int_equal(snapshot->generation, 1);
+    netipc_cache_leave(snapshot);
+    cached_await_reclaimed(cache);
+    cached_expect(cache, ITEMS, 4);
+    netipc_publisher_close(publisher);
+    netipc_cache_close(cache);
+}
+
 /* --- a thread that stays inside --- */
 
 struct sitter {
@@ -178,6 +296,36 @@ static void stand_up(struct sitter *sitter, uint32_t value)
     pthread_join(sitter->thread, NULL);
     assert_int_equal(sitter->value_before, value);
     assert_int_equal(sitter->value_after, value);
+}
+
+/* Beside a thread inside another cache of the process, which no grace period would pass. */
+static void what_only_the_owner_has_entered_is_freed_at_once(void **state)
+{
+    (void)state;
+    struct sitter sitter;
+    netipc_cache *cache = cached_open(0), *other = cached_open(0);
+    netipc_publisher *publisher = cached_publisher();
+    cached_publish_cgroups(publisher, ITEMS, 1);
+    cached_refresh(other, NETIPC_OK, true);
+    sit_down(&sitter, other);
+    for (uint64_t value = 2; value <= 10; value++) {
+        cached_publish_cgroups(publisher, ITEMS, value);
+        cached_refresh(cache, NETIPC_OK, true);
+        cached_expect(cache, ITEMS, value);
+        assert_int_equal(cached_info(cache).retired, 0);
+    }
+    stand_up(&sitter, 1);
+    sit_down(&sitter, cache);
+    for (uint64_t value = 11; value <= 13; value++) {
+        cached_publish_cgroups(publisher, ITEMS, value);
+        cached_refresh(cache, NETIPC_OK, true);
+        assert_int_equal(cached_info(cache).retired, value - 10);
+    }
+    stand_up(&sitter, 10);
+    cached_await_reclaimed(cache);
+    netipc_publisher_close(publisher);
+    netipc_cache_close(cache);
+    netipc_cache_close(other);
 }
 
 static void a_thread_that_stays_inside_stops_no_refresh(void **state)
@@ -518,6 +666,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cache_test(a_forked_child_with_the_pid_of_its_parent_has_none_either),
         cache_test(refreshes_beside_eight_looping_readers_all_complete),
+        cache_test(what_only_the_owner_has_entered_is_freed_at_once),
+        cache_test(an_owner_inside_keeps_what_it_has),
+        cache_test(an_owner_that_hands_over_keeps_what_it_has),
+        cache_test(a_first_visitor_beside_a_refresh_keeps_what_it_has),
         cache_test(a_thread_that_stays_inside_stops_no_refresh),
         cache_test(what_a_thread_holds_up_has_a_limit),
         cache_test(what_could_not_be_fetched_is_still_told_of),
