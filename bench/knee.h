@@ -7,7 +7,7 @@
  * (Karlin, Li, Manasse, Owicki: Empirical Studies of Competitive Spinning, 1991). What a sleep costs is latency, what a
  * spin costs is CPU time, so both are put on one scale, a nanosecond of the one for a nanosecond of the other:
  *
- *     cost of a budget   the median latency, and the CPU time of a subscriber for one publication
+ *     cost of a budget   the median latency, and the CPU time of a subscriber for each publication that it reads
  *     knee of a rate     the smallest budget that costs at most a tenth more than the cheapest
  *     recommended        the largest knee of all rates: where publications come less often than that, an adaptive wait
  *                        does not spin

@@ -23,7 +23,7 @@ struct point {
     uint64_t spin_ns;
     struct latency_reading seen; /* by all readers */
     struct distribution publish_ns;
-    struct series latency_p50_ns, cpu_each_ns; /* the latter of one reader, for one publication */
+    struct series latency_p50_ns, cpu_each_ns; /* the latter for each that was read */
     uint64_t publications, wakes_sent, publisher_cpu_ns, wall_ns;
 };
 
@@ -80,7 +80,7 @@ static bool visit(struct experiment *experiment, struct point *point)
     add_reading(&point->seen, all);
     distribution_merge(&point->publish_ns, &run->publish_ns);
     series_add(&point->latency_p50_ns, distribution_quantile(&all->latency_ns, 0.5));
-    series_add(&point->cpu_each_ns, (double)all->cpu_ns / (double)(run->count * options.readers));
+    series_add(&point->cpu_each_ns, (double)all->cpu_ns / (double)all->seen); /* the last is seen by each */
     point->publications += run->info.publications;
     point->wakes_sent += run->info.wakes_sent;
     point->publisher_cpu_ns += run->publisher_cpu_ns;
@@ -280,7 +280,7 @@ const struct command command_sweep = {
     .summary = "latency and CPU time of all spin budgets at all rates, and which is worth it",
     .help = "Measures as latency does, without its baselines, for each fixed spin budget at each rate, and with the\n"
             "adaptive wait as it is by default. Finds the knee of each rate, the smallest budget that is near the\n"
-            "least sum of median latency and a subscriber's CPU time for one publication, and recommends the\n"
+            "least sum of median latency and a subscriber's CPU time for each publication, and recommends the\n"
             "largest of these for adaptive waits. The duration is that of all points together.",
     .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_SWEEP | OPTIONS_DURATION | OPTIONS_REPEAT,
     .defaults = {.size = 64,

@@ -134,7 +134,7 @@ static bool write_profile(FILE *out, const struct options *options, struct json_
 {
     netipc_profile profile;
     char text[256];
-    struct json_object *machine = NULL;
+    struct json_object *machine = NULL, *stable = NULL;
     double slow_wake_ns = experiment_figure(document, "results/knee/slow_wake_ns");
     netipc_profile_init(&profile);
     profile.keys = NETIPC_PROFILE_SPIN | NETIPC_PROFILE_SPIN_NS;
@@ -150,9 +150,12 @@ static bool write_profile(FILE *out, const struct options *options, struct json_
         return false;
     }
     json_object_object_get_ex(document, "machine", &machine);
+    json_object_object_get_ex(document, "stable", &stable);
     const char *date = text_of(machine, "date"), *processor = text_of(machine, "cpu_model");
     fprintf(out, "# Made by shmbench sweep, %s, on %s, with snapshots of %llu bytes. docs/profile.md has the keys.\n%s",
             date != NULL ? date : "?", processor != NULL ? processor : "?", (unsigned long long)options->size, text);
+    if (!json_object_get_boolean(stable))
+        fputs("# The machine changed meanwhile: measure again when it is quieter.\n", out);
     return true;
 }
 

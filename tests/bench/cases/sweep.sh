@@ -36,6 +36,8 @@ grep -q '</svg>' picture.svg || fail 'the SVG is not whole'
 [ "$(tail -c 8 picture.png | head -c 4)" = IEND ] || fail 'the PNG is not whole'
 grep -qx "spin_ns = $(jq .results.knee.spin_ns <<<"$json")" machine || fail "$(cat machine)"
 grep -qx "slow_wake_ns = $(jq .results.knee.slow_wake_ns <<<"$json")" machine || fail "$(cat machine)"
+[ "$(grep -c '^# The machine changed' machine || true)" = "$(jq 'if .stable then 0 else 1 end' <<<"$json")" ] ||
+    fail "$(cat machine)"
 # It is taken by what takes profiles.
 "$shmbench" latency --duration 0.011 --repeat 11 --hz 5000 --quiet --profile machine --json latency
 [ "$(jq .params.spin_ns latency)" = "$(jq .results.knee.spin_ns <<<"$json")" ] || fail "$(cat latency)"
