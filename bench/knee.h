@@ -9,10 +9,13 @@
  *
  *     cost of a budget   the median latency, and the CPU time of a subscriber for each publication that it reads
  *     knee of a rate     the smallest budget that costs at most a tenth more than the cheapest
- *     recommended        the largest knee of all rates: where publications come less often than that, an adaptive wait
- *                        does not spin
+ *     spinning pays      at a rate where a budget of a whole period or more costs less than the smallest of all
+ *     break-even         between the longest period where it pays, as at all shorter ones, and the next longer one
+ *
+ * An adaptive wait spins until the next publication or sleeps at once, so it is the break-even that is for it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { KNEE_NONE = -1 };
@@ -22,5 +25,11 @@ enum { KNEE_NONE = -1 };
  * latencies what those want to whom CPU time is nothing. KNEE_NONE: there are no values.
  */
 int knee_find(const double *values, size_t count);
+
+/* Budgets ascend, and there is one at least. False also when none is as long as a period. */
+bool knee_spin_pays(const double *budgets, const double *costs, size_t count, double period);
+
+/* Rates a second ascend. 0: it pays at no rate, or not at the highest. In nanoseconds. */
+double knee_break_even(const double *rates, const bool *pays, size_t count);
 
 #endif

@@ -143,15 +143,17 @@ static struct json_object *point_json(const struct point *point)
     return json;
 }
 
+enum { SPIN_NS_MOST = 1000000000 }; /* of the library */
+
 /* What is recommended over all rates. */
 struct recommendation {
-    uint64_t spin_ns;
-    double wake_ns; /* of a publication with a sleeper, for each of these; the largest median; 0: not known */
+    bool pays[GRID_MOST]; /* spinning, at each rate */
+    double wake_ns;       /* of a publication with a sleeper, for each of these; the largest median; 0: not known */
     double adaptive_over_knee; /* the largest of all rates */
 };
 
 /* One rate: its knee, and how far the default is from it. */
-static struct json_object *knee_json(const struct options *options, const struct point *points,
+static struct json_object *knee_json(const struct options *options, const struct point *points, size_t rate,
                                      struct recommendation *recommended)
 {
     double costs[GRID_MOST], latencies[GRID_MOST];
@@ -165,12 +167,12 @@ static struct json_object *knee_json(const struct options *options, const struct
     double wake_ns = distribution_quantile(&sleeping->publish_ns, 0.5) / (double)options->readers;
     if (sleeping->spin_ns == 0 && sleeping->seen.sleeps > 0)
         recommended->wake_ns = fmax(recommended->wake_ns, wake_ns);
-    if (knee->spin_ns > recommended->spin_ns)
-        recommended->spin_ns = knee->spin_ns;
+    recommended->pays[rate] = knee_spin_pays(options->spins.values, costs, options->spins.count, 1e9 / knee->hz);
     recommended->adaptive_over_knee = fmax(recommended->adaptive_over_knee, cost_of(adaptive) / cost_of(knee));
     struct json_object *json = json_object_new_object();
     document_number(json, "hz", knee->hz);
     document_count(json, "spin_ns", knee->spin_ns);
+    json_object_object_add(json, "spinning_pays", json_object_new_boolean(recommended->pays[rate]));
     document_number(json, "latency_p50_ns", latency_of(knee));
     document_number(json, "cost_ns", cost_of(knee));
     document_number(json, "adaptive_cost_ns", cost_of(adaptive));
@@ -195,9 +197,10 @@ static void report(struct experiment *experiment, const struct point *points)
     for (size_t i = 0; i < count_points(options); i++)
         json_object_array_add(all, point_json(&points[i]));
     for (size_t rate = 0; rate < options->rates.count; rate++)
-        json_object_array_add(knees, knee_json(options, &points[rate * points_of_rate(options)], &recommended));
+        json_object_array_add(knees, knee_json(options, &points[rate * points_of_rate(options)], rate, &recommended));
     document_text(knee, "spin", "adaptive");
-    document_count(knee, "spin_ns", recommended.spin_ns);
+    double break_even = knee_break_even(options->rates.values, recommended.pays, options->rates.count);
+    document_count(knee, "spin_ns", (uint64_t)fmin(break_even, SPIN_NS_MOST));
     if (recommended.wake_ns > 0) {
         document_number(knee, "wake_ns", recommended.wake_ns);
         document_count(knee, "slow_wake_ns", slow_wake_ns(recommended.wake_ns));
@@ -256,7 +259,7 @@ static void summarize(const struct experiment *experiment, struct json_object *d
                                experiment_figure(point, "spin_ns") == experiment_figure(knee, "spin_ns"));
     }
     printf("* knee of its rate: the smallest budget near the least sum of median latency and a subscriber's CPU time\n"
-           "recommended: spin adaptive, spin_ns %.0f; the default costs x %.2f of a knee at most\n",
+           "recommended, the break-even: spin adaptive, spin_ns %.0f; the default costs x %.2f of a knee at most\n",
            experiment_figure(document, "results/knee/spin_ns"),
            experiment_figure(document, "ratios/adaptive_over_knee"));
 }
@@ -280,8 +283,9 @@ const struct command command_sweep = {
     .summary = "latency and CPU time of all spin budgets at all rates, and which is worth it",
     .help = "Measures as latency does, without its baselines, for each fixed spin budget at each rate, and with the\n"
             "adaptive wait as it is by default. Finds the knee of each rate, the smallest budget that is near the\n"
-            "least sum of median latency and a subscriber's CPU time for each publication, and recommends the\n"
-            "largest of these for adaptive waits. The duration is that of all points together.",
+            "least sum of median latency and a subscriber's CPU time for each publication, and recommends to\n"
+            "adaptive waits the break-even: the longest period between publications for which spinning costs\n"
+            "less than sleeping. The duration is that of all points together.",
     .taken = OPTIONS_SIZE | OPTIONS_READERS | OPTIONS_SWEEP | OPTIONS_DURATION | OPTIONS_REPEAT,
     .defaults = {.size = 64,
                  .readers = 1,

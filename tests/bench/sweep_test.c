@@ -70,12 +70,43 @@ static void the_knee_is_the_first_that_costs_little_more_than_the_cheapest(void 
     assert_int_equal(knee_find(falls, 0), KNEE_NONE);
 }
 
+static void spinning_pays_where_a_whole_period_of_it_costs_less_than_a_sleep(void **state)
+{
+    (void)state;
+    static const double budgets[] = {0, 10, 100}, costs[] = {30, 20, 40};
+    assert_true(knee_spin_pays(budgets, costs, 3, 10));
+    assert_false(knee_spin_pays(budgets, costs, 3, 11)); /* the budget of 10 only catches what comes late */
+    assert_false(knee_spin_pays(budgets, costs, 3, 101));
+    assert_false(knee_spin_pays(budgets, costs, 1, 0));
+}
+
+static void expect_break_even(bool pays_slowest, bool pays, bool pays_fastest, double wanted)
+{
+    static const double rates[] = {10000, 40000, 100000};
+    const bool all[] = {pays_slowest, pays, pays_fastest};
+    double found = knee_break_even(rates, all, 3);
+    assert_true(found > wanted - 0.5 && found < wanted + 0.5);
+}
+
+static void the_break_even_lies_behind_the_longest_period_where_spinning_pays(void **state)
+{
+    (void)state;
+    expect_break_even(false, true, true, 50000);
+    expect_break_even(false, false, true, 15811);
+    expect_break_even(true, false, true, 15811);
+    expect_break_even(true, true, true, 125000);
+    expect_break_even(true, true, false, 0);
+    expect_break_even(false, false, false, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_ranges_become_ascending_values),
         cmocka_unit_test(what_is_no_list_is_refused),
         cmocka_unit_test(the_knee_is_the_first_that_costs_little_more_than_the_cheapest),
+        cmocka_unit_test(spinning_pays_where_a_whole_period_of_it_costs_less_than_a_sleep),
+        cmocka_unit_test(the_break_even_lies_behind_the_longest_period_where_spinning_pays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

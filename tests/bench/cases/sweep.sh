@@ -23,7 +23,11 @@ expect '.results as $all | $all.knees | map(.hz) == [2000, 20000] and all(. as $
     map(select(.hz == $knee.hz and .spin == "fixed")) | (map(.cost_ns) | min) as $least |
     map(select(.cost_ns <= $least * 1.1)) | .[0].spin_ns == $knee.spin_ns)'
 expect '.results.knee | .spin == "adaptive" and .slow_wake_ns >= 100000 and .wake_ns > 0'
-expect '.results | .knee.spin_ns == (.knees | map(.spin_ns) | max)'
+# shellcheck disable=SC2016
+expect '.results as $all | $all.knees | all(. as $knee | $all.points |
+    map(select(.hz == $knee.hz and .spin == "fixed")) | .[0].cost_ns as $least |
+    any(.spin_ns >= 1e9 / .hz and .cost_ns < $least) == $knee.spinning_pays)'
+expect '.results | .knee.spin_ns == if .knees[1].spinning_pays then 158113 else 0 end'
 expect '.ratios.adaptive_over_knee > 0'
 
 "$shmbench" sweep "${grid[@]}" --duration 0.1 --quiet --json - --csv points.csv --plot picture --profile machine >stdout
