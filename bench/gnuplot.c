@@ -60,9 +60,9 @@ static int run(const char *terminal, const char *script, int output, bool quiet)
         return ended;
     }
     if (error == ENOENT)
-        notice("--plot: gnuplot is not there; install the package gnuplot-nox, or leave --plot out");
+        notice("gnuplot, which draws the pictures, is not there: install the package gnuplot-nox");
     else
-        notice("--plot: gnuplot cannot be started: %s", strerror(error));
+        notice("gnuplot cannot be started: %s", strerror(error));
     return -1;
 }
 
@@ -76,8 +76,7 @@ bool gnuplot_check(void)
     for (size_t i = 0; ended == 0 && i < 2; i++) {
         ended = run(terminals[i], "", nowhere, true);
         if (ended > 0)
-            notice("--plot: gnuplot cannot draw on '%s'; install the package gnuplot-nox, or leave --plot out",
-                   terminals[i]);
+            notice("gnuplot cannot draw on '%s': install the package gnuplot-nox", terminals[i]);
     }
     if (nowhere >= 0)
         close(nowhere);
@@ -88,6 +87,6 @@ bool gnuplot_draw(const char *terminal, const char *script, int fd)
 {
     int ended = run(terminal, script, fd, false);
     if (ended > 0)
-        notice("--plot: gnuplot has failed, with status %d", WIFEXITED(ended) ? WEXITSTATUS(ended) : 128);
+        notice("gnuplot has failed, with status %d", WIFEXITED(ended) ? WEXITSTATUS(ended) : 128);
     return ended == 0;
 }

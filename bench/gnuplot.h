@@ -7,7 +7,7 @@
 /* Whether gnuplot is there, and draws SVG and PNG. False, and a notice that says what to install. */
 bool gnuplot_check(void);
 
-/* Has gnuplot draw a script to a descriptor, on one of these. False, and a notice. */
+/* Has gnuplot draw a script to a descriptor, on one of these or the like. False, and a notice. */
 #define GNUPLOT_SVG "svg size 1200,500 noenhanced"
 #define GNUPLOT_PNG "pngcairo size 1200,500 noenhanced"
 bool gnuplot_draw(const char *terminal, const char *script, int fd);

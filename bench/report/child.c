@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void become(const char *program, char *const *arguments, pid_t parent)
+static _Noreturn void become(char *const *arguments, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -25,8 +25,8 @@ static _Noreturn void become(const char *program, char *const *arguments, pid_t 
     if (getppid() != parent) /* it has ended before it could be watched */
         _exit(NETIPC_SYSTEM);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execvp(program, arguments);
-    _exit(errno == ENOENT ? CHILD_NOT_FOUND : NETIPC_SYSTEM);
+    execv("/proc/self/exe", arguments);
+    _exit(NETIPC_SYSTEM);
 }
 
 /* Sleeps until the child has ended; a signal that ends this program goes on to it, once. */
@@ -44,7 +44,7 @@ static void await(pid_t child, int process, int signals, const struct child_watc
     }
 }
 
-static int end_of(const char *program, pid_t child)
+static int end_of(pid_t child)
 {
     int status;
     while (waitpid(child, &status, 0) < 0)
@@ -52,29 +52,28 @@ static int end_of(const char *program, pid_t child)
             return NETIPC_SYSTEM;
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    notice("%s was ended by signal %d", program, WTERMSIG(status));
+    notice("a measurement was ended by signal %d", WTERMSIG(status));
     return NETIPC_SYSTEM;
 }
 
-int child_run(const char *program, char *const *arguments, const struct child_watch *watch)
+int child_run(char *const *arguments, const struct child_watch *watch)
 {
-    static const struct child_watch unwatched;
     sigset_t blocked; /* only these wake this program while it waits */
     sigprocmask(SIG_BLOCK, NULL, &blocked);
     int signals = signalfd(-1, &blocked, SFD_CLOEXEC);
     pid_t self = getpid(), child = signals >= 0 ? fork() : -1;
     if (child == 0)
-        become(program, arguments, self);
+        become(arguments, self);
     int process = child > 0 ? pidfd_open(child, 0) : -1;
     int status = NETIPC_SYSTEM;
     if (process < 0)
-        notice_errno("cannot run %s", program);
+        notice_errno("cannot start a measurement");
     else
-        await(child, process, signals, watch != NULL ? watch : &unwatched);
+        await(child, process, signals, watch);
     if (process < 0 && child > 0)
         kill(child, SIGKILL);
     if (child > 0)
-        status = end_of(program, child);
+        status = end_of(child);
     if (process >= 0)
         close(process);
     if (signals >= 0)

@@ -4,7 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-/* Not the product of all options, but what tells something. The whole takes some 8 minutes, and what is measured again
+/* Not the product of all options, but what tells something. The whole takes some 7 minutes, and what is measured again
  * since it was not stable as long as there are 12. */
 static const struct row rows[] = {
     {"calibrate", "calibrate", 0, 2},
@@ -92,6 +92,8 @@ static const struct row rows[] = {
     {"history-64", "history --size 64 --history 300", 2, 4},
     {"history-4k", "history --size 4k --history 300", 2, 4},
     {"history-64k", "history --size 64k --history 300 --hz 1000", 2, 4},
+
+    {"sweep", "sweep", 50, 52},
 
     {"peers-64", "peers --size 64", 15, 17},
     {"peers-4k", "peers --size 4k", 15, 17},

@@ -132,7 +132,7 @@ static int run_row(struct measuring *measuring, const struct arguments *argument
 {
     const struct child_watch watch = {isatty(STDERR_FILENO) ? show_progress : NULL, measuring};
     struct arguments copy = *arguments;
-    char program[] = "/proc/self/exe", quiet[] = "--quiet", json[] = "--json", file[sizeof measuring->state->incoming];
+    char program[] = "shmbench", quiet[] = "--quiet", json[] = "--json", file[sizeof measuring->state->incoming];
     char *list[64] = {program}, *rest = copy.text;
     size_t count = 1;
     while (rest != NULL && count < 60)
@@ -141,7 +141,7 @@ static int run_row(struct measuring *measuring, const struct arguments *argument
     list[count++] = quiet;
     list[count++] = json;
     list[count++] = file;
-    return child_run(program, list, &watch);
+    return child_run(list, &watch);
 }
 
 /* What is kept of a row. NULL, and a notice: it has failed. */

@@ -4,33 +4,15 @@
 #include "bench/command.h"
 #include "bench/crew.h"
 #include "bench/document.h"
+#include "bench/gnuplot.h"
 #include "bench/notice.h"
-#include "bench/report/child.h"
 #include "bench/report/places.h"
 #include "bench/report/plots.h"
-#include "bench/report/whole_file.h"
 
-#include <math.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int run_gnuplot(char *argument, char *value)
-{
-    char program[] = "gnuplot", defaults[] = "-d";
-    char *const arguments[] = {program, defaults, argument, value, NULL};
-    return child_run(program, arguments, NULL);
-}
-
-bool pictures_possible(void)
-{
-    char execute[] = "-e", terminals[] = "set terminal svg; set terminal pngcairo";
-    int status = run_gnuplot(execute, terminals);
-    if (status == CHILD_NOT_FOUND)
-        notice("gnuplot, which draws the pictures, is not to be found: install the package gnuplot-nox");
-    else if (status != 0)
-        notice("gnuplot cannot draw as svg and pngcairo: install the package gnuplot-nox");
-    return status == 0;
-}
+#include <unistd.h>
 
 /* The points of a curve; without a file they are only counted. */
 struct points {
@@ -97,24 +79,6 @@ static bool is_drawn(const struct plot *plot, const struct results *results)
     return false;
 }
 
-static void write_quoted(const char *text, FILE *out)
-{
-    fputc('\'', out);
-    for (; *text != '\0'; text++)
-        fputs(*text == '\'' ? "''" : (char[]){*text, '\0'}, out);
-    fputc('\'', out);
-}
-
-static void write_output(const struct plot *plot, const struct staging *staging, const char *terminal,
-                         const char *ending, FILE *out)
-{
-    char path[PATH_MAX + 80];
-    snprintf(path, sizeof path, "%s/%s-%s.%s", staging->path, plot->name, staging->stamp, ending);
-    fprintf(out, "set terminal %s\nset output ", terminal);
-    write_quoted(path, out);
-    fputc('\n', out);
-}
-
 /* Logarithmic; those of spin budgets have a place for 0 all the same. */
 static void write_axes(const struct plot *plot, FILE *out)
 {
@@ -136,10 +100,9 @@ static void write_axes(const struct plot *plot, FILE *out)
         fputs("set logscale x 10\nset format x '%.0s%c'\n", out);
 }
 
-static void write_plot(const struct plot *plot, const struct results *results, const struct staging *staging, FILE *out)
+static void write_plot(const struct plot *plot, const struct results *results, FILE *out)
 {
     const char *before = "plot ";
-    fputs("reset\n", out);
     for (size_t i = 0; i < PLOTS_CURVES_MOST && plot->curves[i].title != NULL; i++) {
         fprintf(out, "$curve%zu << EOD\n", i);
         write_points(plot, &plot->curves[i], results, out);
@@ -148,7 +111,6 @@ static void write_plot(const struct plot *plot, const struct results *results, c
     fprintf(out, "set title \"%s\"\nset xlabel \"%s\" offset 0, 0.4\nset ylabel \"%s\"\n", plot->title, plot->x_label,
             plot->y_label);
     write_axes(plot, out);
-    write_output(plot, staging, "svg size 860,520 dynamic background '#ffffff'", "svg", out);
     for (size_t i = 0; i < PLOTS_CURVES_MOST && plot->curves[i].title != NULL; i++)
         if (write_points(plot, &plot->curves[i], results, NULL) > 0) {
             fprintf(out, "%s$curve%zu using 1:2:3:4 with yerrorlines pointtype %zu title \"%s\"", before, i, i + 4,
@@ -156,43 +118,52 @@ static void write_plot(const struct plot *plot, const struct results *results, c
             before = ", \\\n     ";
         }
     fputc('\n', out);
-    write_output(plot, staging, "pngcairo size 860,520", "png", out);
-    fputs("replot\nunset output\n", out);
 }
 
-/* All of them, for gnuplot. NULL: no memory. */
-static char *script_of(const struct results *results, const struct staging *staging)
+/* For gnuplot. NULL: no memory. */
+static char *script_of(const struct plot *plot, const struct results *results)
 {
     char *text = NULL;
     size_t length;
     FILE *out = open_memstream(&text, &length);
-    if (out == NULL)
-        return NULL;
-    for (size_t i = 0; i < plots_count(); i++)
-        if (is_drawn(plots_at(i), results))
-            write_plot(plots_at(i), results, staging, out);
-    if (fclose(out) == 0)
+    if (out != NULL)
+        write_plot(plot, results, out);
+    if (out != NULL && fclose(out) == 0)
         return text;
+    notice("no memory for a picture");
     free(text);
     return NULL;
 }
 
-bool pictures_draw(const struct results *results, struct staging *staging)
+static bool draw_to(const struct plot *plot, const struct staging *staging, const char *terminal, const char *ending,
+                    const char *script)
 {
-    static const char script_name[] = "pictures.gnuplot";
-    char path[PATH_MAX + sizeof script_name];
-    char *script = script_of(results, staging);
-    bool good = script != NULL && whole_file_write(staging->directory, script_name, script);
-    if (script == NULL)
-        notice("no memory for the pictures");
-    free(script);
-    if (!good)
+    char name[80];
+    snprintf(name, sizeof name, "%s-%s.%s", plot->name, staging->stamp, ending);
+    int file = openat(staging->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        notice_errno("cannot write %s/%s", staging->path, name);
         return false;
-    snprintf(path, sizeof path, "%s/%s", staging->path, script_name);
-    int status = run_gnuplot(path, NULL);
-    if (status != 0 && crew_signal() == 0)
-        notice("gnuplot has failed (exit status %d)", status);
-    return status == 0;
+    }
+    bool drawn = gnuplot_draw(terminal, script, file);
+    close(file);
+    return drawn;
+}
+
+bool pictures_draw(const struct results *results, const struct staging *staging)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < plots_count() && crew_signal() == 0; i++) {
+        const struct plot *plot = plots_at(i);
+        if (!is_drawn(plot, results))
+            continue;
+        char *script = script_of(plot, results);
+        good = script != NULL &&
+               draw_to(plot, staging, "svg size 860,520 dynamic background '#ffffff'", "svg", script) &&
+               draw_to(plot, staging, "pngcairo size 860,520", "png", script);
+        free(script);
+    }
+    return good;
 }
 
 void pictures_print(const char *command, const struct results *results, const char *stamp, FILE *out)

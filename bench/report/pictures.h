@@ -9,11 +9,8 @@
 
 #include <stdio.h>
 
-/* Whether gnuplot is there, and draws what is needed. False, and a notice that says what to install. */
-bool pictures_possible(void);
-
 /* Draws all that there are figures for. False, and a notice. */
-bool pictures_draw(const struct results *results, struct staging *staging);
+bool pictures_draw(const struct results *results, const struct staging *staging);
 
 /* The links to those of a sub-command's table. */
 void pictures_print(const char *command, const struct results *results, const char *stamp, FILE *out);

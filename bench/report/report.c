@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/command.h"
 #include "bench/crew.h"
+#include "bench/gnuplot.h"
 #include "bench/notice.h"
 #include "bench/report/measuring.h"
 #include "bench/report/notes.h"
@@ -133,7 +134,7 @@ static void summarize(const struct report *report)
 static int make(struct report *report)
 {
     int status = notes_load(&report->notes, report->staging.output) ? 0 : NOTICE_USAGE;
-    if (status == 0 && !pictures_possible())
+    if (status == 0 && !gnuplot_check())
         status = NETIPC_UNSUPPORTED;
     if (status == 0)
         status = fill_results(report);
