@@ -181,11 +181,11 @@ static const struct table tables[] = {
       {"its p50, ns", "results/knees/%1/fastest_latency_p50_ns", FORMAT_NUMBER}}},
     {"peers",
      "Other transports",
-     "The same work over other transports, each in turn with netipc in the same runs: flat out, and at a fixed rate. "
-     "`each`\n"
-     "delivers every message, and the publisher waits for its reader; `latest` delivers what is newest when the reader "
-     "looks.\n"
-     "A ratio over 1 is in favour of netipc.",
+     "The same work over other transports, each in turn with netipc in the same runs: flat out, and at a fixed rate.\n"
+     "`each` delivers every message, and the publisher waits for its reader; `latest` delivers what is newest when "
+     "the\n"
+     "reader looks; `some` loses what a slow reader does not take. `bare` is no transport, but memory that nothing\n"
+     "protects. A ratio over 1 is in favour of netipc.",
      "results/*/*/*",
      "latency_ns",
      {{"size", "%1", FORMAT_KEY_SIZE},

@@ -82,7 +82,9 @@ static bool is_drawn(const struct plot *plot, const struct results *results)
 /* Logarithmic; those of spin budgets have a place for 0 all the same. */
 static void write_axes(const struct plot *plot, FILE *out)
 {
-    fputs("set logscale y\nset grid\nset key below\nset offsets graph 0.02, graph 0.02, 0, 0\n", out);
+    fputs("set logscale y\nset grid\nset key below height 1\nset linetype 5 linecolor rgb '#8c6d1f'\nset offsets graph "
+          "0.02, graph 0.02, 0, 0\n",
+          out);
     if (strcmp(plot->y_label, "ns") == 0)
         fputs("set format y '%.0s%c'\n", out); /* 1k, 10k, … */
     if (plot->axis == PLOTS_AXIS_BUDGET)
