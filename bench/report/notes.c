@@ -90,6 +90,8 @@ bool notes_print(const struct notes *notes, const char *goal, FILE *out)
     start += strspn(start, "\r\n");
     while (end > start && strchr("\r\n ", end[-1]) != NULL)
         end--;
+    if (end <= start)
+        return false;
     fprintf(out, "%.*s\n", (int)(end - start), start);
-    return end > start;
+    return true;
 }
