@@ -230,11 +230,11 @@ static void print_where(const struct row *row, const struct place *place, FILE *
 static void print_verdict(const struct goal *goal, const struct verdict *verdict, FILE *out)
 {
     fprintf(out, "| %s | %s | %s ", goal->name, goal->text, goal->at_least ? "≥" : "≤");
-    tables_print_number(goal->limit, out);
-    fprintf(out, "%s | ", goal->unit);
-    tables_print_number(verdict->measured ? verdict->figure : NAN, out);
+    fprintf(out, "%g%s | ", goal->limit, goal->unit);
     if (verdict->measured)
-        fputs(goal->unit, out);
+        fprintf(out, "%.4g%s", verdict->figure, goal->unit); /* that near a limit it is seen on which side */
+    else
+        tables_print_number(NAN, out);
     if (verdict->measured && verdict->figures > 1) {
         fputs(" (", out);
         print_where(verdict->row, &verdict->place, out);
@@ -267,9 +267,7 @@ static void print_missed(const struct row *row, const struct place *place, doubl
     FILE *out = context;
     fputs("- ", out);
     print_where(row, place, out);
-    fputs(": ", out);
-    tables_print_number(figure, out);
-    fputc('\n', out);
+    fprintf(out, ": %.4g\n", figure);
 }
 
 static void print_reasons(const struct page *page, FILE *out)
