@@ -28,10 +28,12 @@ static bool add_range(struct grid *grid, double from, double to, const char *ste
     bool factor = *step == 'x';
     if ((!factor && *step != '+') || !quantity_decimal(step + 1, 0, most, &by) || from > to)
         return false;
-    size_t steps = 0;
-    for (double value = from; value <= to; value = factor ? value * by : value + by)
-        if (steps++ == GRID_MOST || !add(grid, value))
+    double value = from;
+    for (size_t steps = 0; value <= to; steps++) {
+        if (steps == GRID_MOST || !add(grid, value))
             return false;
+        value = factor ? value * by : value + by;
+    }
     return true;
 }
 
