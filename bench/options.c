@@ -105,7 +105,7 @@ static bool parse_relation(const char *text, void *field)
         .kind = KIND_##kind_, .name = name_, .taken_as = taken, .field = FIELD(field_), .form = form_, .help = help_,  \
         __VA_ARGS__                                                                                                    \
     }
-#define FROM(least_, most_) .least = least_, .most = most_
+#define FROM(least_, most_) .least = (least_), .most = (most_)
 #define NO_MORE .names = NULL
 
 static const struct entry entries[] = {
