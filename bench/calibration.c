@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const uint64_t full_sizes[CALIBRATION_SIZES] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 8388608};
+static const uint64_t full_sizes[CALIBRATION_SIZES] = {32, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 8388608};
 static const uint64_t short_sizes[] = {64, 4096, 65536, 1048576};
 
 enum { SIZE_MOST = 8388608, BATCHES = 31, PINGS_MOST = 2048 };

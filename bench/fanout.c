@@ -217,11 +217,11 @@ static void lower_to(_Atomic uint64_t *least, uint64_t value)
         ;
 }
 
-/* Returns when it was published. */
-static uint64_t arrive(struct shared *shared, uint64_t generation, struct distribution *latency_ns)
+/* At a time. Returns when it was published. */
+static uint64_t arrive(struct shared *shared, uint64_t generation, uint64_t now, struct distribution *latency_ns)
 {
     struct journey *journey = &shared->journeys[(generation - 1) % shared->count];
-    uint64_t now = clock_now_ns(), published_ns = atomic_load(&journey->published_ns);
+    uint64_t published_ns = atomic_load(&journey->published_ns);
     lower_to(&journey->first_ns, now);
     raise_to(&journey->last_ns, now);
     atomic_fetch_add(&journey->readers, 1);
@@ -230,10 +230,12 @@ static uint64_t arrive(struct shared *shared, uint64_t generation, struct distri
 }
 
 /* What may be checked is; and what the library still does behind the last one belongs to it. */
-static uint64_t rest(struct bench *bench, uint64_t published_ns, bool last, void (*check)(struct bench *))
+static uint64_t rest(struct bench *bench, uint64_t generation, bool last, struct distribution *latency_ns,
+                     void (*check)(struct bench *))
 {
     double period_ns = 1e9 / bench->shared->options.hz;
-    uint64_t before_ns = usage_thread_ns();
+    uint64_t now = clock_now_ns(), before_ns = usage_thread_ns();
+    uint64_t published_ns = arrive(bench->shared, generation, now, latency_ns);
     sleep_until(published_ns + (uint64_t)(period_ns / 2));
     check(bench);
     uint64_t own_ns = usage_thread_ns() - before_ns;
@@ -255,8 +257,7 @@ static void follow_part(struct bench *bench, uint64_t last)
         follower_wait(follower);
         if (!follower_take(follower))
             continue;
-        uint64_t published_ns = arrive(bench->shared, follower->seen, &bench->reading->latency_ns);
-        own_ns += rest(bench, published_ns, follower->seen == last, check_taken);
+        own_ns += rest(bench, follower->seen, follower->seen == last, &bench->reading->latency_ns, check_taken);
     }
     bench->reading->cost = (struct cost){.cpu_ns = usage_process_ns() - cpu_ns, .own_ns = own_ns};
 }
@@ -279,10 +280,9 @@ static void receive_part(struct bench *bench, uint64_t first)
     uint64_t last = first + shared->count - 1, own_ns = 0, cpu_ns = usage_process_ns();
     for (uint64_t seen = first - 1; seen < last;) {
         uint64_t number = baseline_receive(&shared->baseline, wait, seen, bench->buffer);
-        uint64_t published_ns = arrive(shared, number, &bench->reading->handoff_ns);
         bench->reading->handoffs_missed += number - seen - 1;
         seen = bench->handoff = number;
-        own_ns += rest(bench, published_ns, seen == last, check_handoff);
+        own_ns += rest(bench, number, seen == last, &bench->reading->handoff_ns, check_handoff);
     }
     bench->reading->cost = (struct cost){.cpu_ns = usage_process_ns() - cpu_ns, .own_ns = own_ns};
 }
