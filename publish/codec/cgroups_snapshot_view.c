@@ -15,11 +15,13 @@
 /* Where the packed area begins; netipc_items.private_words. */
 enum { PACKED_OFFSET, SYSTEMD_ENABLED };
 
+static_assert(offsetof(struct wire_item, flags) == offsetof(struct wire_item, layout) + sizeof(uint16_t), "one word");
+
 /* What directory and header say of an item, as far as it has to be checked. */
 struct placed_item {
     const unsigned char *bytes;
     uint32_t offset, length; /* of its entry */
-    uint16_t layout, flags;
+    uint32_t kind;           /* layout and flags, as they lie there */
     uint32_t hash, name_offset, name_length, path_offset, path_length;
 };
 
@@ -39,8 +41,8 @@ static inline void load_entry(const unsigned char *bytes, struct placed_item *it
 /* item->bytes and length are known, and it is not shorter than its header. */
 static inline void load_header(struct placed_item *item)
 {
-    LOAD(layout);
-    LOAD(flags);
+    /* Two loads would be stored side by side, and compared by one that has to wait for both stores. */
+    netipc_load_once(&item->kind, item->bytes + offsetof(struct wire_item, layout), sizeof item->kind);
     LOAD(hash);
     LOAD(name_offset);
     LOAD(name_length);
@@ -62,8 +64,10 @@ static inline bool string_fits(const struct placed_item *item, uint32_t offset, 
 
 static inline bool header_is_sound(const struct placed_item *item)
 {
-    return item->layout == CGROUPS_SNAPSHOT_LAYOUT && item->flags == 0 &&
-           string_fits(item, item->name_offset, item->name_length) &&
+    const uint16_t known[2] = {CGROUPS_SNAPSHOT_LAYOUT, 0}; /* layout, flags */
+    uint32_t kind;
+    memcpy(&kind, known, sizeof kind);
+    return item->kind == kind && string_fits(item, item->name_offset, item->name_length) &&
            string_fits(item, item->path_offset, item->path_length);
 }
 
@@ -85,11 +89,13 @@ static void tell_string_fault(uint32_t index, const char *what, uint32_t item_le
 
 COLD static void tell_header_fault(uint32_t index, struct placed_item item)
 {
-    if (item.layout != CGROUPS_SNAPSHOT_LAYOUT)
-        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has layout %u, only %d is known", index, item.layout,
+    uint16_t kind[2]; /* layout, flags */
+    memcpy(kind, &item.kind, sizeof kind);
+    if (kind[0] != CGROUPS_SNAPSHOT_LAYOUT)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has layout %u, only %d is known", index, kind[0],
                     CGROUPS_SNAPSHOT_LAYOUT);
-    else if (item.flags != 0)
-        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has flags 0x%x, none is known", index, item.flags);
+    else if (kind[1] != 0)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " has flags 0x%x, none is known", index, kind[1]);
     else if (!string_fits(&item, item.name_offset, item.name_length))
         tell_string_fault(index, "name", item.length, item.name_offset, item.name_length);
     else
