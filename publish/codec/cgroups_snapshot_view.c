@@ -168,16 +168,26 @@ static netipc_status check_terminator(uint32_t index, const char *what, const vo
     return NETIPC_CORRUPT;
 }
 
-static netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+COLD static void tell_nul_fault(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
 {
     const unsigned char *nul = memchr(string, 0, length);
-    if (nul)
-        return netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has a NUL at byte %zu of %" PRIu32, index, what,
-                           (size_t)(nul - string), length);
-    return check_terminator(index, what, string, length);
+    if (nul != NULL)
+        netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has a NUL at byte %zu of %" PRIu32, index, what,
+                    (size_t)(nul - string), length);
+    else
+        tell_terminator_fault(index, what, length);
 }
 
-static netipc_status check_strings(uint32_t index, const struct placed_item *item)
+/* Its first NUL is the one behind it. */
+HOT netipc_status check_string(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+{
+    if (memchr(string, 0, (size_t)length + 1) == string + length)
+        return NETIPC_OK;
+    tell_nul_fault(index, what, string, length);
+    return NETIPC_CORRUPT;
+}
+
+HOT netipc_status check_strings(uint32_t index, const struct placed_item *item)
 {
     netipc_status status = check_string(index, "name", item->bytes + item->name_offset, item->name_length);
     if (status == NETIPC_OK)
