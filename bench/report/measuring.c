@@ -73,16 +73,6 @@ static struct arguments arguments_of(const struct measuring *measuring, const st
 
 /* --- what is there already --- */
 
-static bool same_machine(struct json_object *now, struct json_object *then)
-{
-    static const char *const names[] = {"cpu_model",    "hypervisor", "cpus_online", "memory_bytes", "kernel",
-                                        "architecture", "version",    "build",       "compiler"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(results_text(now, names[i]), results_text(then, names[i])) != 0)
-            return false;
-    return true;
-}
-
 static const char *why_not(const struct measuring *measuring, const struct row *row, struct json_object *kept)
 {
     struct arguments arguments = arguments_of(measuring, row);
@@ -90,7 +80,7 @@ static const char *why_not(const struct measuring *measuring, const struct row *
         return "damaged";
     if (strcmp(results_text(kept, "program"), measuring->program.text) != 0)
         return "of another build";
-    if (!same_machine(measuring->machine, document_at(kept, "document/machine")))
+    if (!results_same_machine(measuring->machine, document_at(kept, "document/machine")))
         return "of another machine or kernel";
     return strcmp(results_text(kept, "arguments"), arguments.text) != 0 ? "measured in another way" : NULL;
 }

@@ -4,11 +4,12 @@
 #include "bench/command.h"
 #include "bench/document.h"
 #include "bench/notice.h"
+#include "bench/peers/known.h"
+#include "bench/report/conditions.h"
 #include "bench/report/goals.h"
 #include "bench/report/pictures.h"
 #include "bench/report/tables.h"
 
-#include <json-c/linkhash.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,24 +39,6 @@ size_t page_goals(const struct results *results, size_t *measured)
     return met;
 }
 
-/* --- the machine --- */
-
-/* The rows that were measured first and last. */
-static void find_ends(const struct results *results, struct json_object **first, struct json_object **last)
-{
-    *first = *last = NULL;
-    for (size_t row = 0; row < matrix_count(); row++) {
-        struct json_object *document = results_document(results, row);
-        const char *date = results_text(document, "machine/date");
-        if (document == NULL)
-            continue;
-        if (*first == NULL || strcmp(date, results_text(*first, "machine/date")) < 0)
-            *first = document;
-        if (*last == NULL || strcmp(date, results_text(*last, "machine/date")) > 0)
-            *last = document;
-    }
-}
-
 static void print_head(const struct page *page, FILE *out)
 {
     size_t rows = results_count(page->results);
@@ -67,149 +50,12 @@ static void print_head(const struct page *page, FILE *out)
         out);
     if (page_is_partial(page->results))
         fprintf(out, "**This is a partial report: %zu of %zu measurements.**\n\n", rows, matrix_count());
+#ifndef SHMBENCH_CACHE
+    fputs("Built without the cache: fan-out, refreshes and lookups are not measured.\n\n", out);
+#endif
     if (page_is_quick(page->results))
         fputs("**Measured with `--quick`, for a tenth of the time: to try the report, and not to go by.**\n\n", out);
 }
-
-static void print_machine_line(struct json_object *document, const char *name, const char *path, FILE *out)
-{
-    const char *text = results_text(document, path);
-    if (*text == '\0')
-        text = "not told";
-    fprintf(out, "| %s | ", name);
-    for (; *text != '\0'; text++)
-        fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
-    fputs(" |\n", out);
-}
-
-static void print_machine(const struct page *page, FILE *out)
-{
-    static const char *const lines[][2] = {{"processor", "machine/cpu_model"},
-                                           {"hypervisor", "machine/hypervisor"},
-                                           {"CPUs online", "machine/cpus_online"},
-                                           {"CPUs measured on", "machine/cpus"},
-                                           {"which", "machine/cpus_share"},
-                                           {"architecture", "machine/architecture"},
-                                           {"kernel", "machine/kernel"},
-                                           {"clock source", "machine/clock_source"},
-                                           {"idle driver", "machine/idle_driver"},
-                                           {"idle governor", "machine/idle_governor"},
-                                           {"frequency governor", "machine/frequency_governor"},
-                                           {"version", "machine/version"},
-                                           {"build", "machine/build"},
-                                           {"compiler", "machine/compiler"}};
-    struct json_object *first, *last;
-    find_ends(page->results, &first, &last);
-    fputs("## Machine\n\n| | |\n| --- | --- |\n", out);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        print_machine_line(first, lines[i][0], lines[i][1], out);
-    fprintf(out, "| measured | from %s to %s |\n\n", results_text(first, "machine/date"),
-            results_text(last, "machine/date"));
-}
-
-/* Reports that were interrupted, whose rows are in this one. */
-static void print_parts(const struct page *page, FILE *out)
-{
-    struct json_object *parts = json_object_new_object();
-    for (size_t row = 0; row < matrix_count(); row++) {
-        const char *begun = results_text(page->results->kept[row], "begun");
-        if (*begun != '\0')
-            json_object_object_add(parts, begun, json_object_new_int((int)experiment_figure(parts, begun) + 1));
-    }
-    if (json_object_object_length(parts) > 1) {
-        fputs("Measured in parts, since it was interrupted:", out);
-        json_object_object_foreach(parts, begun, rows)
-            fprintf(out, " %d rows begun at %s;", json_object_get_int(rows), begun);
-        fputs(" all by the same program on the same machine.\n\n", out);
-    }
-    json_object_put(parts);
-}
-
-/* --- calibration --- */
-
-struct range {
-    double least, most;
-};
-
-static void widen(struct range *range, double value)
-{
-    if (isfinite(value)) {
-        range->least = fmin(range->least, value);
-        range->most = fmax(range->most, value);
-    }
-}
-
-static void print_range(const char *name, const struct range *full, const struct range *range, FILE *out)
-{
-    fprintf(out, "| %s | ", name);
-    tables_print_number(full->least, out);
-    fputs(" | ", out);
-    tables_print_number(range->least, out);
-    fputs(" | ", out);
-    tables_print_number(range->most, out);
-    fputs(" |\n", out);
-}
-
-/* A figure, or, with a size, the memcpy of it. */
-static void widen_by(struct range *range, struct json_object *calibration, const char *path, double size)
-{
-    struct json_object *copies = document_at(calibration, "memcpy");
-    if (size == 0)
-        widen(range, experiment_figure(calibration, path));
-    for (size_t i = 0; size > 0 && copies != NULL && i < json_object_array_length(copies); i++)
-        if (experiment_figure(json_object_array_get_idx(copies, i), "size") == size)
-            widen(range, experiment_figure(json_object_array_get_idx(copies, i), "ns"));
-}
-
-/* Of the row that is a calibration, or of all others' calibrations, before and after. */
-static struct range range_of(const struct results *results, bool full, const char *path, double size)
-{
-    struct range range = {INFINITY, -INFINITY};
-    for (size_t row = 0; row < matrix_count(); row++) {
-        struct json_object *document = results_document(results, row);
-        if (matrix_is_of(matrix_row(row), "calibrate") != full)
-            continue;
-        widen_by(&range, document_at(document, full ? "results" : "calibration/before"), path, size);
-        if (!full)
-            widen_by(&range, document_at(document, "calibration/after"), path, size);
-    }
-    return range;
-}
-
-static void print_calibration(const struct page *page, FILE *out)
-{
-    static const struct {
-        const char *name, *path;
-        double size;
-    } lines[] = {{"one way of a line, ns", "oneway_ns/p50", 0},
-                 {"the same, 99th percentile", "oneway_ns/p99", 0},
-                 {"clock, ns", "clock_ns", 0},
-                 {"system call, ns", "syscall_ns", 0},
-                 {"PAUSE, ns", "pause_ns", 0},
-                 {"futex wake with nobody asleep, ns", "futex_wake_ns", 0},
-                 {"futex ping, ns", "futex_ping_ns/p50", 0},
-                 {"the same, 99th percentile", "futex_ping_ns/p99", 0},
-                 {"memcpy of 64 B, ns", NULL, 64},
-                 {"memcpy of 4 KiB, ns", NULL, 4096},
-                 {"memcpy of 64 KiB, ns", NULL, 65536},
-                 {"memcpy of 1 MiB, ns", NULL, 1048576},
-                 {"memcpy of 8 MiB, ns", NULL, 8388608},
-                 {"stolen time, %", "steal_percent", 0}};
-    fputs("## Calibration\n\n"
-          "What the machine can do by itself: `shmbench calibrate`, and the least and the most of the shorter ones "
-          "before\n"
-          "and after each measurement. A measurement is *stable* when its two agree to within 30 %.\n\n"
-          "| | calibrate | least | most |\n| --- | ---: | ---: | ---: |\n",
-          out);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct range full = range_of(page->results, true, lines[i].path, lines[i].size),
-                     range = range_of(page->results, false, lines[i].path, lines[i].size);
-        print_range(lines[i].name, &full, &range, out);
-    }
-    fputc('\n', out);
-}
-
-/* --- goals --- */
 
 /* Which figure of a goal that has several. */
 static void print_where(const struct row *row, const struct place *place, FILE *out)
@@ -293,6 +139,33 @@ static void print_reasons(const struct page *page, FILE *out)
     }
 }
 
+struct sought_peer {
+    const char *name;
+    bool there;
+};
+
+static void look_for(const struct place *place, void *context)
+{
+    struct sought_peer *peer = context;
+    peer->there = peer->there || strcmp(json_object_get_string(place->json), peer->name) == 0;
+}
+
+/* Transports that this program was not built with: they are not left out in silence. */
+static void print_missing_peers(const struct results *results, FILE *out)
+{
+    for (const struct known *known = known_peers; known->name != NULL; known++) {
+        struct sought_peer peer = {.name = known->name};
+        bool compared = false;
+        for (size_t row = 0; row < matrix_count(); row++)
+            if (matrix_is_of(matrix_row(row), "peers") && results->kept[row] != NULL) {
+                compared = true;
+                places_visit(results_document(results, row), "params/peers/*", look_for, &peer);
+            }
+        if (compared && !peer.there)
+            fprintf(out, "Not compared with: `%s`, which needs the package %s.\n\n", known->name, known->package);
+    }
+}
+
 static void print_tables(const struct page *page, FILE *out)
 {
     static const char *const commands[] = {"publish", "read",   "latency", "fanout", "history",
@@ -301,6 +174,7 @@ static void print_tables(const struct page *page, FILE *out)
         tables_print(commands[i], page->results, out);
         pictures_print(commands[i], page->results, page->stamp, out);
     }
+    print_missing_peers(page->results, out);
 }
 
 char *page_text(const struct page *page)
@@ -310,11 +184,10 @@ char *page_text(const struct page *page)
     FILE *out = open_memstream(&text, &length);
     if (out != NULL) {
         print_head(page, out);
-        print_machine(page, out);
-        print_parts(page, out);
+        conditions_print(page->results, out);
         print_goals(page, out);
         print_reasons(page, out);
-        print_calibration(page, out);
+        conditions_print_calibration(page->results, out);
         print_tables(page, out);
     }
     if (out != NULL && fclose(out) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/command.h"
 #include "bench/crew.h"
+#include "bench/document.h"
 #include "bench/gnuplot.h"
 #include "bench/notice.h"
 #include "bench/report/measuring.h"
@@ -66,25 +67,35 @@ static bool prepare_state(const struct report *report)
     return state_mark_finished(state, false) && (report->options->resume || state_clear(state));
 }
 
+/* Whether a row was measured as it is in the matrix now, by the same program on the same machine as another one. */
+static bool fits(const struct row *row, struct json_object *kept, struct json_object *other)
+{
+    size_t length = strlen(row->arguments);
+    const char *arguments = results_text(kept, "arguments");
+    return strncmp(arguments, row->arguments, length) == 0 && (arguments[length] == '\0' || arguments[length] == ' ') &&
+           strcmp(results_text(kept, "program"), results_text(other, "program")) == 0 &&
+           results_same_machine(document_at(kept, "document/machine"), document_at(other, "document/machine"));
+}
+
 /* The rows of an earlier report, which have to fit together. */
 static bool load_all(struct report *report)
 {
-    const char *program = NULL;
-    bool good = true;
+    struct json_object *first = NULL;
     for (size_t row = 0; row < matrix_count(); row++) {
         struct json_object *kept = state_load(&report->state, matrix_row(row));
         results_put(&report->results, row, kept);
-        if (kept == NULL)
+        if (first == NULL)
+            first = kept;
+        if (kept == NULL || fits(matrix_row(row), kept, first))
             continue;
-        if (program == NULL)
-            program = results_text(kept, "program");
-        good = good && strcmp(program, results_text(kept, "program")) == 0;
+        notice("%s keeps %s from another program or machine, or measured in another way: make them fit with "
+               "shmbench report --resume",
+               report->state.path, matrix_row(row)->name);
+        return false;
     }
-    if (!good)
-        notice("%s keeps rows of different programs: make them one with shmbench report --resume", report->state.path);
-    if (program == NULL)
+    if (first == NULL)
         notice("%s keeps no rows of a report", report->state.path);
-    return good && program != NULL;
+    return first != NULL;
 }
 
 static int fill_results(struct report *report)

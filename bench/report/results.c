@@ -3,6 +3,8 @@
 
 #include "bench/document.h"
 
+#include <string.h>
+
 void results_free(struct results *results)
 {
     for (size_t row = 0; row < MATRIX_MOST; row++)
@@ -38,4 +40,14 @@ size_t results_count(const struct results *results)
     for (size_t row = 0; row < MATRIX_MOST; row++)
         count += results->kept[row] != NULL;
     return count;
+}
+
+bool results_same_machine(struct json_object *a, struct json_object *b)
+{
+    static const char *const names[] = {"cpu_model",    "hypervisor", "cpus_online", "memory_bytes", "kernel",
+                                        "architecture", "version",    "build",       "compiler"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(results_text(a, names[i]), results_text(b, names[i])) != 0)
+            return false;
+    return true;
 }

@@ -27,4 +27,7 @@ const char *results_text(struct json_object *object, const char *path);
 bool results_stable(const struct results *results, size_t row);
 size_t results_count(const struct results *results);
 
+/* Whether two descriptions of a machine (machine.h) are of the same one, its kernel, and the same build. */
+bool results_same_machine(struct json_object *a, struct json_object *b);
+
 #endif

@@ -40,6 +40,9 @@ rm "$place/benchmarks.md"
 "$shmbench" report --from "$place/state" --output "$place" >stdout 2>stderr || fail "$(cat stderr)"
 [ "$before" = "$(sed 's/benchmarks\/[^)]*//' "$place/benchmarks.md")" ] || fail 'it makes another document of the same'
 pictures_fit
+sed -i 's/"kernel": *"/&no /' "$place/state/read-32-1.json"
+report_wrong 64 'keeps read-32-1 from another program or machine' --from "$place/state" --output "$place"
+sed -i 's/"kernel": *"no /"kernel": "/' "$place/state/read-32-1.json"
 flock "$place/state" "$shmbench" report --from "$place/state" --output "$place" 2>stderr && fail 'two at a time'
 grep -q 'another report uses' stderr || fail "$(cat stderr)"
 # A finished report may be begun anew.
