@@ -17,6 +17,7 @@
 #include <string.h>
 
 static const char default_state[] = "shmbench-report";
+static const char default_state_of_part[] = "shmbench-report-part"; /* so that trying a part loses no whole */
 static const char default_output[] = "docs";
 
 /* What one report has open. */
@@ -171,6 +172,15 @@ static void list_rows(void)
         printf("%-28s %s\n", matrix_row(i)->name, matrix_row(i)->arguments);
 }
 
+static const char *state_of(const struct options *options)
+{
+    if (options->from != NULL)
+        return options->from;
+    if (options->state != NULL)
+        return options->state;
+    return options->only != NULL || options->quick ? default_state_of_part : default_state;
+}
+
 static int run(const struct options *options)
 {
     if (options->list) {
@@ -178,7 +188,7 @@ static int run(const struct options *options)
         return 0;
     }
     struct report *report = calloc(1, sizeof *report);
-    const char *state = options->from != NULL ? options->from : options->state != NULL ? options->state : default_state;
+    const char *state = state_of(options);
     int status = NETIPC_SYSTEM;
     if (report == NULL) {
         notice("no memory for a report");
