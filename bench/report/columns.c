@@ -173,6 +173,7 @@ static const struct table tables[] = {
      "results/knees/*",
      NULL,
      {{"Hz", "results/knees/%1/hz", FORMAT_NUMBER},
+      {"spinning pays", "results/knees/%1/spinning_pays", FORMAT_TEXT},
       {"knee, ns", "results/knees/%1/spin_ns", FORMAT_NUMBER},
       {"its p50, ns", "results/knees/%1/latency_p50_ns", FORMAT_NUMBER},
       {"its cost, ns", "results/knees/%1/cost_ns", FORMAT_NUMBER},

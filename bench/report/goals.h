@@ -15,7 +15,7 @@ struct goal {
     const char *text;
     const char *rows;   /* patterns: each of these has to reach it */
     const char *figure; /* where it is in a row's document; there may be several (places.h) */
-    const char *but;    /* a key of such a place that does not count; NULL: all do */
+    const char *but;    /* keys of such places that do not count, with blanks between them; NULL: all do */
     const char *over;   /* the row by whose figure it is divided; NULL: none */
     double limit;
     bool at_least; /* else at most */
