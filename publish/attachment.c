@@ -56,3 +56,14 @@ void netipc_attachment_free(struct netipc_attachment *attachment, bool forked)
     netipc_session_map_drop(session, forked);
     free(attachment);
 }
+
+netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment, uint32_t region_state)
+{
+    if (attachment == NULL)
+        return NETIPC_PUBLISHER_NONE;
+    if (region_state == NETIPC_REGION_CLOSED)
+        return NETIPC_PUBLISHER_CLOSED;
+    if (netipc_load(&attachment->publisher_gone, acquire) != 0)
+        return NETIPC_PUBLISHER_GONE;
+    return region_state == NETIPC_REGION_SUPERSEDED ? NETIPC_PUBLISHER_SUPERSEDED : NETIPC_PUBLISHER_LIVE;
+}

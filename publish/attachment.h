@@ -71,17 +71,7 @@ struct netipc_attachment *netipc_attachment_new(const struct netipc_region_view 
                                                 struct netipc_session_map *session, uint32_t lease_quota);
 
 /* What a region state of this attachment means to the library's user; NULL is allowed. */
-static inline netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment,
-                                                                 uint32_t region_state)
-{
-    if (attachment == NULL)
-        return NETIPC_PUBLISHER_NONE;
-    if (region_state == NETIPC_REGION_CLOSED)
-        return NETIPC_PUBLISHER_CLOSED;
-    if (netipc_load(&attachment->publisher_gone, acquire) != 0)
-        return NETIPC_PUBLISHER_GONE;
-    return region_state == NETIPC_REGION_SUPERSEDED ? NETIPC_PUBLISHER_SUPERSEDED : NETIPC_PUBLISHER_LIVE;
-}
+netipc_publisher_state netipc_attachment_publisher(const struct netipc_attachment *attachment, uint32_t region_state);
 
 /* For a map that no attachment has counted itself in; nothing is done to others. */
 void netipc_session_map_drop(struct netipc_session_map *map, bool forked);

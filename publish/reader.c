@@ -10,10 +10,6 @@
 
 /* --- handles --- */
 
-/* What a read does is told in one piece, and what goes wrong with it elsewhere. */
-#define HOT __attribute__((always_inline)) static inline
-#define COLD __attribute__((cold, noinline)) static
-
 COLD netipc_status refuse_call(const netipc_reader *reader)
 {
     return reader == NULL ? netipc_fail(NETIPC_INVALID_ARGUMENT, "no reader given")
@@ -22,7 +18,8 @@ COLD netipc_status refuse_call(const netipc_reader *reader)
 
 HOT netipc_status check_call(const netipc_reader *reader)
 {
-    return reader != NULL && netipc_subscriber_usable(reader->subscriber) ? NETIPC_OK : refuse_call(reader);
+    return LIKELY(reader != NULL) && !netipc_fork_guard_forked(&reader->subscriber->fork_guard) ? NETIPC_OK
+                                                                                                : refuse_call(reader);
 }
 
 static uint32_t lowest_free_lease(const netipc_subscriber *subscriber)
@@ -96,22 +93,15 @@ COLD netipc_status never_attached(const netipc_subscriber *subscriber)
 }
 
 /* A generation's number says nothing of another publisher's. */
-static netipc_status check_incarnation(const netipc_reader *reader, const struct netipc_attachment *attachment,
-                                       uint64_t generation)
+HOT netipc_status check_generation(const netipc_reader *reader, const struct netipc_attachment *attachment,
+                                   uint64_t generation)
 {
+    if (LIKELY(generation == NETIPC_GENERATION_LATEST))
+        return NETIPC_OK;
     const uint64_t *known = reader->known_incarnation, *here = attachment->view.identity.incarnation;
     if ((known[0] == 0 && known[1] == 0) || (known[0] == here[0] && known[1] == here[1]))
         return NETIPC_OK;
     return netipc_fail(NETIPC_EXPIRED, "generation %llu was another publisher's", (unsigned long long)generation);
-}
-
-/* Whether this attachment can have the generation. */
-HOT netipc_status check_attachment(const netipc_reader *reader, const struct netipc_attachment *attachment,
-                                   uint64_t generation)
-{
-    if (attachment == NULL)
-        return never_attached(reader->subscriber);
-    return generation == NETIPC_GENERATION_LATEST ? NETIPC_OK : check_incarnation(reader, attachment, generation);
 }
 
 /* --- reading --- */
@@ -119,50 +109,61 @@ HOT netipc_status check_attachment(const netipc_reader *reader, const struct net
 HOT void describe(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
                   netipc_snapshot_info *info)
 {
-    info->publisher_state = netipc_attachment_publisher(attachment, snapshot->state);
-    info->incarnation[0] = attachment != NULL ? attachment->view.identity.incarnation[0] : 0;
-    info->incarnation[1] = attachment != NULL ? attachment->view.identity.incarnation[1] : 0;
+    bool live =
+        LIKELY(snapshot->state == NETIPC_REGION_LIVE) && LIKELY(netipc_load(&attachment->publisher_gone, acquire) == 0);
+    info->publisher_state =
+        LIKELY(live) ? NETIPC_PUBLISHER_LIVE : netipc_attachment_publisher(attachment, snapshot->state);
+    info->incarnation[0] = attachment->view.identity.incarnation[0];
+    info->incarnation[1] = attachment->view.identity.incarnation[1];
     info->generation = snapshot->generation;
     info->length = snapshot->length;
     info->publish_time_ns = snapshot->publish_time_ns;
 }
 
+/* The same when there may be no attachment, and for callers that were compiled with a shorter info. */
 static void inform(const struct netipc_attachment *attachment, const struct netipc_ring_snapshot *snapshot,
                    netipc_snapshot_info *info)
 {
     netipc_snapshot_info filled = {.size = sizeof filled};
-    describe(attachment, snapshot, &filled);
+    if (attachment != NULL)
+        describe(attachment, snapshot, &filled);
     (void)netipc_sized_out(info, &filled, sizeof filled); /* its size was looked at */
 }
 
-COLD void account_failure(netipc_reader *reader, const struct netipc_attachment *attachment, netipc_status status,
-                          const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
+/* Counts a read or a view that succeeded, and says of it what is known. */
+HOT void account(netipc_reader *reader, const struct netipc_attachment *attachment,
+                 const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
 {
+    if (!LIKELY(snapshot->retries == 0))
+        netipc_count(&reader->totals.read_retries, snapshot->retries);
+    netipc_count(&reader->totals.reads, 1);
+    netipc_reader_know(reader, attachment);
+    if (!LIKELY(info != NULL))
+        return;
+    if (LIKELY(info->size >= sizeof *info))
+        describe(attachment, snapshot, info);
+    else
+        inform(attachment, snapshot, info);
+}
+
+/* The same of one that failed. */
+COLD netipc_status account_failure(netipc_reader *reader, const struct netipc_attachment *attachment,
+                                   netipc_status status, const struct netipc_ring_snapshot *snapshot,
+                                   netipc_snapshot_info *info)
+{
+    netipc_count(&reader->totals.read_retries, snapshot->retries);
     netipc_count(&reader->totals.overruns, status == NETIPC_OVERRUN);
     if (status == NETIPC_OVERRUN)
         netipc_probe_overrun(reader->subscriber->service, snapshot->retries);
     if (info != NULL)
         inform(attachment, snapshot, info);
+    return status;
 }
 
-/* Counts a read or a view, and says of it what is known. */
-HOT void account(netipc_reader *reader, const struct netipc_attachment *attachment, netipc_status status,
-                 const struct netipc_ring_snapshot *snapshot, netipc_snapshot_info *info)
+COLD netipc_status read_nothing(netipc_reader *reader, netipc_snapshot_info *info)
 {
-    if (snapshot->retries != 0)
-        netipc_count(&reader->totals.read_retries, snapshot->retries);
-    if (status != NETIPC_OK) {
-        account_failure(reader, attachment, status, snapshot, info);
-        return;
-    }
-    netipc_count(&reader->totals.reads, 1);
-    netipc_reader_know(reader, attachment);
-    if (info == NULL)
-        return;
-    if (info->size >= sizeof *info)
-        describe(attachment, snapshot, info);
-    else /* the caller was compiled with a shorter one */
-        inform(attachment, snapshot, info);
+    static const struct netipc_ring_snapshot nothing;
+    return account_failure(reader, NULL, never_attached(reader->subscriber), &nothing, info);
 }
 
 static netipc_atomic_u64 *lease_word(const netipc_reader *reader, const struct netipc_attachment *attachment)
@@ -180,9 +181,11 @@ static bool can_lease(const netipc_reader *reader, const struct netipc_attachmen
 }
 
 /* Each try to copy was overtaken: a lease is the last. */
-static netipc_status copy_last(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
-                               void *buffer, size_t capacity, struct netipc_ring_snapshot *snapshot)
+COLD netipc_status copy_last(netipc_reader *reader, struct netipc_attachment *attachment, uint64_t generation,
+                             void *buffer, size_t capacity, struct netipc_ring_snapshot *snapshot)
 {
+    if (!can_lease(reader, attachment))
+        return NETIPC_OVERRUN;
     uint32_t overtaken = snapshot->retries;
     netipc_status status = netipc_ring_read_leased(&attachment->view, lease_word(reader, attachment), generation,
                                                    buffer, capacity, snapshot);
@@ -192,14 +195,14 @@ static netipc_status copy_last(netipc_reader *reader, struct netipc_attachment *
 
 HOT netipc_status check_info(const netipc_snapshot_info *info)
 {
-    if (info != NULL && info->size < sizeof info->size)
+    if (LIKELY(info != NULL) && info->size < sizeof info->size)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "the size of info is not set");
     return NETIPC_OK;
 }
 
 HOT netipc_status check_place(const void *buffer, size_t capacity, const netipc_snapshot_info *info)
 {
-    if (buffer == NULL && capacity > 0)
+    if (!LIKELY(buffer != NULL) && capacity > 0)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "no buffer given for %zu bytes", capacity);
     return check_info(info);
 }
@@ -207,16 +210,22 @@ HOT netipc_status check_place(const void *buffer, size_t capacity, const netipc_
 HOT netipc_status read_from(struct netipc_attachment *attachment, netipc_reader *reader, uint64_t generation,
                             void *buffer, size_t capacity, netipc_snapshot_info *info)
 {
+    if (!LIKELY(attachment != NULL))
+        return read_nothing(reader, info);
     struct netipc_ring_snapshot snapshot;
-    netipc_status status = check_attachment(reader, attachment, generation);
+    netipc_status status = check_generation(reader, attachment, generation);
     if (status == NETIPC_OK)
         status = netipc_ring_read(&attachment->view, generation, buffer, capacity, &snapshot);
     else
         snapshot = (struct netipc_ring_snapshot){0};
-    if (status == NETIPC_OVERRUN && can_lease(reader, attachment))
-        status = copy_last(reader, attachment, generation, buffer, capacity, &snapshot);
-    account(reader, attachment, status, &snapshot, info);
-    return status;
+    if (!LIKELY(status == NETIPC_OK)) {
+        if (status == NETIPC_OVERRUN)
+            status = copy_last(reader, attachment, generation, buffer, capacity, &snapshot);
+        if (status != NETIPC_OK)
+            return account_failure(reader, attachment, status, &snapshot, info);
+    }
+    account(reader, attachment, &snapshot, info);
+    return NETIPC_OK;
 }
 
 netipc_status netipc_reader_read(netipc_reader *reader, uint64_t generation, void *buffer, size_t capacity,
@@ -287,14 +296,17 @@ netipc_status netipc_reader_acquire(netipc_reader *reader, uint64_t generation, 
     if (netipc_load(&reader->viewing, relaxed) != NULL)
         return netipc_fail(NETIPC_WRONG_STATE, "this reader holds a view: release it first");
     struct netipc_attachment *attachment = netipc_reader_pin(reader->subscriber, &reader->viewing);
+    if (!LIKELY(attachment != NULL))
+        return read_nothing(reader, info);
     const unsigned char *bytes = NULL;
-    status = check_attachment(reader, attachment, generation);
+    status = check_generation(reader, attachment, generation);
     status = status == NETIPC_OK ? acquire(reader, attachment, generation, &bytes) : nothing(reader, status);
-    account(reader, attachment, status, &reader->view, info);
     if (status != NETIPC_OK) {
+        account_failure(reader, attachment, status, &reader->view, info);
         netipc_reader_unpin(&reader->viewing);
         return status;
     }
+    account(reader, attachment, &reader->view, info);
     reader->view_bytes = bytes;
     *data = bytes;
     return NETIPC_OK;
@@ -348,11 +360,11 @@ netipc_status netipc_reader_release(netipc_reader *reader)
     struct netipc_attachment *attachment = netipc_load(&reader->viewing, relaxed);
     if (attachment == NULL)
         return netipc_fail(NETIPC_WRONG_STATE, "this reader holds no view");
-    if (!netipc_ring_still(&attachment->view, &reader->view))
+    if (!LIKELY(netipc_ring_still(&attachment->view, &reader->view)))
         status =
             netipc_fail(NETIPC_OVERRUN, "the session ended, and the publisher has used the slot of generation %llu",
                         (unsigned long long)reader->view.generation);
-    if (reader->held != NULL)
+    if (LIKELY(reader->held != NULL))
         netipc_ring_release(reader->held);
     netipc_reader_unpin(&reader->viewing);
     return status;

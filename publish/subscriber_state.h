@@ -12,6 +12,7 @@
 #include "publish/attachment.h"
 #include "shm/counter.h"
 #include "shm/detail.h"
+#include "shm/hot.h"
 #include "shm/layout.h"
 #include "shm/os.h"
 #include "shm/pace.h"
@@ -103,11 +104,11 @@ static inline struct netipc_attachment *netipc_reader_pin(netipc_subscriber *sub
     for (;;) {
         struct netipc_attachment *attachment = netipc_load(&subscriber->current, relaxed); /* H1 */
         netipc_store(hazard, attachment, relaxed);                                         /* H2 */
-        if (subscriber->light_barrier_is_fence)
+        if (!LIKELY(!subscriber->light_barrier_is_fence))
             netipc_fence(seq_cst); /* H3 */
         else
             netipc_compiler_fence();
-        if (netipc_load(&subscriber->current, acquire) == attachment) /* H4 */
+        if (LIKELY(netipc_load(&subscriber->current, acquire) == attachment)) /* H4 */
             return attachment;
     }
 }
@@ -121,8 +122,11 @@ static inline void netipc_reader_unpin(netipc_atomic_attachment *hazard)
 /* The reader's user is told of a generation of this attachment. */
 static inline void netipc_reader_know(netipc_reader *reader, const struct netipc_attachment *attachment)
 {
-    reader->known_incarnation[0] = attachment->view.identity.incarnation[0];
-    reader->known_incarnation[1] = attachment->view.identity.incarnation[1];
+    const uint64_t *here = attachment->view.identity.incarnation;
+    if (LIKELY(reader->known_incarnation[0] == here[0] && reader->known_incarnation[1] == here[1]))
+        return; /* a read has so many stores that each counts */
+    reader->known_incarnation[0] = here[0];
+    reader->known_incarnation[1] = here[1];
 }
 
 /* Notices what has become of the session, if the reader is the owner's: then it may end it. NETIPC_OK: it goes on;

@@ -10,6 +10,7 @@
 #include <netipc/status.h>
 
 #include "shm/atomics.h"
+#include "shm/hot.h"
 #include "shm/placement.h"
 
 #include <pthread.h>
@@ -140,7 +141,7 @@ void netipc_fork_guard_disarm(struct netipc_fork_guard *guard);
 /* Inline, as what a reader of a cache costs is near the cost of a call. */
 static inline bool netipc_fork_guard_forked(const struct netipc_fork_guard *guard)
 {
-    return guard->word != NULL ? *guard->word == 0 : netipc_os_pid() != guard->pid;
+    return LIKELY(guard->word != NULL) ? *guard->word == 0 : netipc_os_pid() != guard->pid;
 }
 
 #endif

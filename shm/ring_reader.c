@@ -3,14 +3,10 @@
 
 #include "shm/checked.h"
 #include "shm/detail.h"
+#include "shm/hot.h"
 #include "shm/payload_copy.h"
 
 #include <stdlib.h>
-
-/* A read of some bytes takes hardly longer than a few calls, so there are none in it: what it has found stays in
- * registers, and is stored once. What goes wrong is told elsewhere, by value, or those registers would need memory. */
-#define HOT __attribute__((always_inline)) static inline
-#define COLD __attribute__((cold, noinline)) static
 
 /* The slot of an older generation. Slots are used in turn but for those that were condemned, so the first guess is
  * right unless there are leases. */
@@ -46,13 +42,13 @@ HOT netipc_status locate(const struct netipc_region_view *view, uint64_t wanted,
     uint64_t hot = netipc_load(&view->header->latest, acquire); /* pairs with P4 */
     uint64_t latest = netipc_hot_generation(hot);
     found->state = netipc_hot_state(hot);
-    found->generation = wanted != NETIPC_LATEST ? wanted : latest;
+    found->generation = LIKELY(wanted == NETIPC_LATEST) ? latest : wanted;
     found->slot = netipc_hot_slot(hot);
     if (found->generation == 0)
         return NETIPC_EMPTY;
     if (found->slot >= view->geometry.slot_count)
         return misnamed(view, found->slot);
-    if (found->generation == latest)
+    if (LIKELY(found->generation == latest))
         return NETIPC_OK;
     uint32_t slot = found->slot;
     netipc_status status = find_generation(view, wanted, hot, &slot);
@@ -85,9 +81,9 @@ HOT bool load_header(const struct netipc_region_view *view, const struct netipc_
     found->length = values.payload_length;
     found->annex_length = values.annex_length;
     found->publish_time_ns = values.publish_time_ns;
-    return check == netipc_slot_check(&values) && (values.flags & NETIPC_FLAGS_TO_KNOW) == 0 &&
-           values.payload_length <= view->geometry.capacity &&
-           (values.annex_length == 0 || annex_fits(view, values.payload_length, values.annex_length));
+    return LIKELY(check == netipc_slot_check(&values)) && LIKELY((values.flags & NETIPC_FLAGS_TO_KNOW) == 0) &&
+           LIKELY(values.payload_length <= view->geometry.capacity) &&
+           (LIKELY(values.annex_length == 0) || annex_fits(view, values.payload_length, values.annex_length));
 }
 
 static void forget_header(struct netipc_ring_snapshot *snapshot)
@@ -129,26 +125,26 @@ HOT netipc_status try_read(const struct netipc_region_view *view, uint64_t wante
     struct netipc_ring_snapshot found = {0};
     found.retries = tries;
     netipc_status status = locate(view, wanted, &found); /* R1 */
-    if (status != NETIPC_OK) {
+    if (!LIKELY(status == NETIPC_OK)) {
         *snapshot = found;
         return status;
     }
     const struct netipc_slot_header *slot = &view->slots[found.slot];
     uint64_t seq = netipc_load(&slot->seq, acquire); /* R2, pairs with P3 */
-    if (seq != found.generation * 2) {
+    if (!LIKELY(seq == found.generation * 2)) {
         *snapshot = found;
         return NETIPC_OVERRUN;
     }
     bool sound = load_header(view, slot, seq, &found); /* R3 */
-    bool fits = sound && found.length <= capacity;
+    bool fits = LIKELY(sound) && LIKELY(found.length <= capacity);
     *snapshot = found; /* now, so that it need not be kept over the copy */
-    if (fits)
+    if (LIKELY(fits))
         netipc_payload_copy_out(buffer, slot_data(view, found.slot), found.length); /* R4 */
 
     netipc_fence(acquire); /* R5, pairs with P6: bytes of a later generation imply the claim that R6 then sees */
-    if (netipc_load(&slot->seq, relaxed) != seq) /* R6 */
+    if (!LIKELY(netipc_load(&slot->seq, relaxed) == seq)) /* R6 */
         return NETIPC_OVERRUN;
-    if (fits)
+    if (LIKELY(fits))
         return NETIPC_OK;
     return sound ? too_small(snapshot->length, capacity) : unsound(snapshot);
 }
@@ -168,7 +164,7 @@ netipc_status netipc_ring_read(const struct netipc_region_view *view, uint64_t g
                                uint64_t capacity, struct netipc_ring_snapshot *snapshot)
 {
     netipc_status status = try_read(view, generation, buffer, capacity, 0, snapshot);
-    return status != NETIPC_OVERRUN ? status : read_again(view, generation, buffer, capacity, snapshot);
+    return LIKELY(status != NETIPC_OVERRUN) ? status : read_again(view, generation, buffer, capacity, snapshot);
 }
 
 /* L4: whether the slot holds what found says, and what its header says of it. NETIPC_CORRUPT without a word yet. */
@@ -178,7 +174,7 @@ HOT netipc_status check_slot(const struct netipc_region_view *view, struct netip
     uint64_t seq = netipc_load(&slot->seq, acquire); /* pairs with P3 */
     if (seq != found->generation * 2)
         return NETIPC_OVERRUN;
-    if (load_header(view, slot, seq, found))
+    if (LIKELY(load_header(view, slot, seq, found)))
         return NETIPC_OK;
     /* Nobody honours the leases of a session that has ended: a later generation's header, as in L5? */
     netipc_fence(acquire);
@@ -192,7 +188,7 @@ HOT netipc_status try_acquire(const struct netipc_region_view *view, netipc_atom
     struct netipc_ring_snapshot found = {0};
     found.retries = tries;
     netipc_status status = locate(view, wanted, &found); /* L1 */
-    if (status != NETIPC_OK) {
+    if (!LIKELY(status == NETIPC_OK)) {
         *snapshot = found;
         return status;
     }
@@ -200,7 +196,7 @@ HOT netipc_status try_acquire(const struct netipc_region_view *view, netipc_atom
     netipc_fence(seq_cst); /* L3: the publisher sees the lease, or L4 sees the claim; pairs with P6 */
     status = check_slot(view, &found);
     *snapshot = found;
-    if (status == NETIPC_OK)
+    if (LIKELY(status == NETIPC_OK))
         return NETIPC_OK;
     netipc_ring_release(lease);
     return status == NETIPC_CORRUPT ? unsound(snapshot) : status;

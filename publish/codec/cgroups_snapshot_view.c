@@ -7,6 +7,7 @@
 #include "publish/codec/load_once.h"
 #include "shm/checked.h"
 #include "shm/detail.h"
+#include "shm/hot.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -73,8 +74,6 @@ static inline bool header_is_sound(const struct placed_item *item)
 
 /* --- the same in words, when something is not sound. The status is the callers', so that the compiler knows it --- */
 
-#define COLD __attribute__((cold, noinline))
-
 static void tell_string_fault(uint32_t index, const char *what, uint32_t item_length, uint32_t offset, uint32_t length)
 {
     if (offset < sizeof(struct wire_item))
@@ -87,7 +86,7 @@ static void tell_string_fault(uint32_t index, const char *what, uint32_t item_le
                     index, what, length, offset, item_length);
 }
 
-COLD static void tell_header_fault(uint32_t index, struct placed_item item)
+COLD void tell_header_fault(uint32_t index, struct placed_item item)
 {
     uint16_t kind[2]; /* layout, flags */
     memcpy(kind, &item.kind, sizeof kind);
@@ -102,7 +101,7 @@ COLD static void tell_header_fault(uint32_t index, struct placed_item item)
         tell_string_fault(index, "path", item.length, item.path_offset, item.path_length);
 }
 
-COLD static void tell_entry_fault(uint32_t index, uint32_t offset, uint32_t length, uint64_t packed_length)
+COLD void tell_entry_fault(uint32_t index, uint32_t offset, uint32_t length, uint64_t packed_length)
 {
     if (offset % NETIPC_ITEM_ALIGNMENT != 0)
         netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 " begins at %" PRIu32 ", not a multiple of %d", index, offset,
@@ -117,15 +116,13 @@ COLD static void tell_entry_fault(uint32_t index, uint32_t offset, uint32_t leng
                     index, length, offset, packed_length);
 }
 
-COLD static void tell_terminator_fault(uint32_t index, const char *what, uint32_t length)
+COLD void tell_terminator_fault(uint32_t index, const char *what, uint32_t length)
 {
     netipc_fail(NETIPC_CORRUPT, "item %" PRIu32 ": the %s has no NUL behind its %" PRIu32 " bytes", index, what,
                 length);
 }
 
 /* --- one item --- */
-
-#define HOT __attribute__((always_inline)) static inline /* its struct stays in registers then */
 
 HOT netipc_status check_header(uint32_t index, struct placed_item *item)
 {
@@ -168,7 +165,7 @@ static netipc_status check_terminator(uint32_t index, const char *what, const vo
     return NETIPC_CORRUPT;
 }
 
-COLD static void tell_nul_fault(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
+COLD void tell_nul_fault(uint32_t index, const char *what, const unsigned char *string, uint32_t length)
 {
     const unsigned char *nul = memchr(string, 0, length);
     if (nul != NULL)
