@@ -13,7 +13,7 @@ clock_gettime geteuid getpid getrlimit sysconf
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait pthread_cond_wait
 pthread_condattr_destroy pthread_condattr_init pthread_condattr_setclock
 pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_once pthread_self pthread_sigmask sigfillset
-urcu_bp_gp urcu_bp_has_sys_membarrier urcu_bp_reader urcu_bp_register urcu_bp_synchronize_rcu'
+urcu_bp_gp urcu_bp_has_sys_membarrier urcu_bp_read_ongoing urcu_bp_reader urcu_bp_register urcu_bp_synchronize_rcu'
 
 pointed=$(sed -n 's/^#define \([a-z0-9_]*\)(\.\.\.) CRASH_GET("\1", 0, \1(__VA_ARGS__))$/\1/p' "$1")
 [ -n "$pointed" ] || {
