@@ -153,8 +153,9 @@ struct netipc_subscriber_front {
 
 NETIPC_API NETIPC_INLINE uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber)
 {
-    const void *handle = subscriber;
-    return __atomic_load_n(((const struct netipc_subscriber_front *)handle)->latest, __ATOMIC_ACQUIRE) >> 14;
+    struct netipc_subscriber_front front; /* copied out: C and C++ have no cast in common that no program warns of */
+    __builtin_memcpy(&front, subscriber, sizeof front);
+    return __atomic_load_n(front.latest, __ATOMIC_ACQUIRE) >> 14;
 }
 #else
 NETIPC_API uint64_t netipc_subscriber_generation(const netipc_subscriber *subscriber);
