@@ -136,7 +136,7 @@ int experiment_run(const struct command *command, const struct options *options)
         bool written = write_outputs(&experiment, &file, document);
         if (written)
             summarize(&experiment, document);
-        status = written && fflush(stdout) == 0 ? 0 : NETIPC_SYSTEM;
+        status = written ? 0 : NETIPC_SYSTEM;
     }
     json_object_put(document);
     close_outputs(&experiment, &file);

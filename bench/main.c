@@ -3,8 +3,10 @@
 #include "bench/crew.h"
 #include "bench/notice.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {
     &command_calibrate, &command_publish, &command_read,   &command_latency,
@@ -37,7 +39,16 @@ static void print_command_help(const struct command *command)
     options_print_help(command->taken, &command->defaults);
 }
 
-int main(int count, char **arguments)
+/* The first files that are opened would take the places of those that are closed, and get what is printed. These give
+ * the errors that closed ones give. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static int run(int count, char **arguments)
 {
     if (count >= 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0)) {
         print_help();
@@ -69,4 +80,15 @@ int main(int count, char **arguments)
     }
     notice("unknown command %s; try shmbench --help", arguments[1]);
     return NOTICE_USAGE;
+}
+
+int main(int count, char **arguments)
+{
+    fill_standard_descriptors();
+    int status = run(count, arguments);
+    if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+        notice_errno("the standard output cannot be written");
+        return NETIPC_SYSTEM;
+    }
+    return status;
 }

@@ -35,7 +35,22 @@ script -qec "'$shmbench' publish ${tiny[*]}" /dev/null </dev/null >stdout
 grep -q 'publish: run 1 of 11' stdout || fail 'no progress on a terminal'
 script -qec "'$shmbench' publish ${tiny[*]} --quiet" /dev/null </dev/null >stdout
 [ ! -s stdout ] || fail "not quiet: $(cat stdout)"
-got=0
-"$shmbench" publish "${tiny[@]}" --json - 2>stderr >/dev/full || got=$?
-[ $got = 52 ] || fail "a full disk gives exit status $got"
+# What cannot be written is told, once, and a closed output gets nothing of the files that are opened.
+for command in --help 'publish --help' 'report --list' "publish ${tiny[*]}" "publish ${tiny[*]} --json -"; do
+    for full in /dev/full closed; do
+        got=0
+        if [ $full = closed ]; then
+            # shellcheck disable=SC2086 # its words
+            "$shmbench" $command 2>stderr >&- || got=$?
+        else
+            # shellcheck disable=SC2086
+            "$shmbench" $command 2>stderr >$full || got=$?
+        fi
+        [ $got = 52 ] || fail "$command: a standard output that is $full gives exit status $got"
+        [ "$(grep -c 'cannot be written' stderr)" = 1 ] || fail "$command, $full: $(cat stderr)"
+    done
+done
+"$shmbench" publish "${tiny[@]}" --quiet --json result.json <&- >&- 2>&- || fail "without any output: $?"
+jq -e '.schema == 1' result.json >/dev/null || fail 'not one document'
+rm result.json
 nothing_left
