@@ -87,6 +87,12 @@ distribution='(.p50 <= .p95 and .p95 <= .p99 and .p99 <= .p999 and .p999 <= .max
 # shellcheck disable=SC2034
 runs='(.runs | length) == 11 and .q1 <= .median and .median <= .q3'
 
+# The workers of the measurement, a line each. Others end while it looks.
+children()
+{
+    grep -ls "^PPid:[[:space:]]*$running\$" /proc/[0-9]*/status | tr -dc '0-9\n' || true
+}
+
 # start ARGUMENTS…: a measurement that takes long; returns when its publisher is there. $running, $workers
 start()
 {
@@ -97,8 +103,7 @@ start()
         sleep 0.05
     done
     sleep 0.2
-    # Others end while it looks.
-    workers=$(grep -ls "^PPid:[[:space:]]*$running\$" /proc/[0-9]*/status | tr -dc '0-9\n' | paste -sd' ' || true)
+    workers=$(children | paste -sd' ')
     [ -n "$workers" ] || fail 'it has no workers'
 }
 

@@ -25,9 +25,13 @@ expect '.delivers == "latest" and .spin.flat_out.delivered > 0'
 broker_starts()
 {
     start peers --peers iceoryx --size 64
-    until broker=$(pgrep -P "$running" -x iox-roudi); do
+    broker=
+    until [ -n "$broker" ]; do
         kill -0 "$running" || fail "it has ended: $(cat stderr)"
         sleep 0.05
+        broker=$(children | while read -r worker; do
+            ! grep -qsx iox-roudi "/proc/$worker/comm" || echo "$worker"
+        done)
     done
     workers+=" $broker"
 }
