@@ -5,6 +5,7 @@
 /* A sub-command, and what is done for each of them around its measurement (main.c, experiment.c). */
 
 #include "bench/calibration.h"
+#include "bench/crew.h"
 #include "bench/options.h"
 #include "bench/run_dir.h"
 
@@ -60,6 +61,16 @@ extern const struct command command_report;
 
 /* Does all of a sub-command; gives the program's exit status. */
 int experiment_run(const struct command *command, const struct options *options);
+
+/* What the processes of a measurement do, step by step, from their start to crew_finish(). */
+typedef bool (*experiment_supervisor)(struct experiment *experiment, void *shared, struct crew *crew);
+
+/* Has a crew do that, and ends what is left of it. False: notice and failure have been given. */
+bool experiment_supervise(struct experiment *experiment, experiment_supervisor supervise, void *shared);
+
+/* Adds `count` workers, on the CPUs of the subscribers from the one that subscriber number `first` has. */
+bool experiment_add_many(const struct experiment *experiment, struct crew *crew, const char *role, uint64_t first,
+                         uint64_t count, worker_function function, void *context);
 
 /* A figure of a finished document for its summary, by path: "results/latency_ns/p50". NaN: it is not there. */
 double experiment_figure(struct json_object *document, const char *path);

@@ -98,6 +98,11 @@ static void work(const struct crew *crew, struct station *station, unsigned cpu,
     _exit(0);
 }
 
+uint64_t crew_patience_ns(uint64_t work_ns)
+{
+    return work_ns * 10 + CREW_PATIENCE_NS;
+}
+
 bool crew_add(struct crew *crew, const char *role, unsigned cpu, worker_function function, void *context)
 {
     int ends[2];

@@ -71,6 +71,10 @@ bool crew_finish(struct crew *crew, uint64_t timeout_ns);
 /* Ends whatever still runs. For every crew, also one of which a call has failed. */
 void crew_dismiss(struct crew *crew);
 
+/* For timeout_ns, where others have the CPUs too: of a step without work worth mention, and of work of so long. */
+#define CREW_PATIENCE_NS UINT64_C(120000000000)
+uint64_t crew_patience_ns(uint64_t work_ns);
+
 void station_meet(struct station *station);
 _Noreturn void station_fail(const struct station *station, int exit_status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

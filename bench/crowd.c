@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define SERVICE "crowd"
-#define PATIENCE_NS UINT64_C(120000000000)
 enum { SERVER, FLOODING, STOPPED, FIRST_POLITE, PAUSE_NS = 1000000 };
 enum { ALONE, BESIDE, PARTS };
 
@@ -228,7 +227,7 @@ static void go_on(struct rude *rude)
 
 static void receive_all(struct rude *rude)
 {
-    const uint64_t deadline_ns = clock_now_ns() + PATIENCE_NS;
+    const uint64_t deadline_ns = clock_now_ns() + CREW_PATIENCE_NS;
     for (go_on(rude); rude->received < rude->sent; go_on(rude)) {
         if (clock_now_ns() > deadline_ns)
             station_fail(rude->station, NETIPC_TIMED_OUT, "%llu answers to %llu requests",
@@ -278,7 +277,7 @@ static void work_stopped(struct station *station, void *context)
 
 static bool polite_part(struct shared *shared, struct crew *crew, unsigned part)
 {
-    const uint64_t count = shared->options.polite, patience_ns = 10 * shared->part_ns + PATIENCE_NS;
+    const uint64_t count = shared->options.polite, patience_ns = crew_patience_ns(shared->part_ns);
     if (!crew_meet(crew, FIRST_POLITE, count, patience_ns) || !crew_await(crew, FIRST_POLITE, count, patience_ns))
         return false;
     memset(&shared->one, 0, sizeof shared->one);
@@ -294,33 +293,33 @@ static bool run(struct shared *shared, struct crew *crew)
     if (!polite_part(shared, crew, ALONE))
         return false;
     atomic_store(&shared->flood, true);
-    bool good = crew_meet(crew, FLOODING, 2, PATIENCE_NS) && crew_await_stopped(crew, STOPPED, PATIENCE_NS) &&
+    bool good = crew_meet(crew, FLOODING, 2, CREW_PATIENCE_NS) && crew_await_stopped(crew, STOPPED, CREW_PATIENCE_NS) &&
                 polite_part(shared, crew, BESIDE);
     atomic_store(&shared->flood, false);
-    return good && crew_continue(crew, STOPPED) && crew_await(crew, FLOODING, 2, PATIENCE_NS);
+    return good && crew_continue(crew, STOPPED) && crew_await(crew, FLOODING, 2, CREW_PATIENCE_NS);
 }
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
     const struct cpus *cpus = &experiment->cpus;
     const size_t all = FIRST_POLITE + options->polite;
     if (!crew_add(crew, "server", cpus->numbers[0], work_as_server, shared) ||
-        !crew_meet(crew, SERVER, 1, PATIENCE_NS) ||
+        !crew_meet(crew, SERVER, 1, CREW_PATIENCE_NS) ||
         !crew_add(crew, "flooding client", cpus_of_subscriber(cpus, 0), work_flooding, shared) ||
         !crew_add(crew, "stopped client", cpus_of_subscriber(cpus, 1), work_stopped, shared))
         return false;
-    for (uint64_t i = 0; i < options->polite; i++)
-        if (!crew_add(crew, "polite client", cpus_of_subscriber(cpus, i), work_politely, shared))
-            return false;
-    bool good = crew_meet(crew, FLOODING, all - FLOODING, PATIENCE_NS);
+    if (!experiment_add_many(experiment, crew, "polite client", 0, options->polite, work_politely, shared))
+        return false;
+    bool good = crew_meet(crew, FLOODING, all - FLOODING, CREW_PATIENCE_NS);
     for (uint64_t i = 0; good && i < options->repeat; i++) {
         notice_progress("rpc: polite clients, run %llu of %llu", (unsigned long long)i + 1,
                         (unsigned long long)options->repeat);
         good = run(shared, crew);
     }
-    return good && crew_meet(crew, FLOODING, all - FLOODING, PATIENCE_NS) && crew_meet(crew, SERVER, 1, PATIENCE_NS) &&
-           crew_finish(crew, PATIENCE_NS);
+    return good && crew_meet(crew, FLOODING, all - FLOODING, CREW_PATIENCE_NS) &&
+           crew_meet(crew, SERVER, 1, CREW_PATIENCE_NS) && crew_finish(crew, CREW_PATIENCE_NS);
 }
 
 static void report(struct experiment *experiment, const struct shared *shared)
@@ -344,7 +343,6 @@ static void report(struct experiment *experiment, const struct shared *shared)
 bool crowd_measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
-    struct crew crew = {0};
     size_t bytes = sizeof(struct shared) + options->polite * sizeof(struct guest);
     struct shared *shared = crew_shared(bytes);
     if (shared == NULL)
@@ -352,10 +350,7 @@ bool crowd_measure(struct experiment *experiment)
     shared->options = *options;
     shared->run_dir = experiment->run_dir.path;
     shared->part_ns = (uint64_t)(options->duration * 1e9 / (double)options->repeat / PARTS);
-    bool good = supervise(experiment, shared, &crew);
-    if (!good)
-        experiment->failure = crew.failure;
-    crew_dismiss(&crew);
+    bool good = experiment_supervise(experiment, supervise, shared);
     if (good)
         report(experiment, shared);
     crew_shared_free(shared, bytes);

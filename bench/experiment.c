@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/command.h"
-#include "bench/crew.h"
 #include "bench/document.h"
 #include "bench/machine.h"
 #include "bench/notice.h"
@@ -14,6 +13,25 @@ double experiment_figure(struct json_object *document, const char *path)
 {
     struct json_object *figure = document_at(document, path);
     return figure != NULL ? json_object_get_double(figure) : NAN;
+}
+
+bool experiment_supervise(struct experiment *experiment, experiment_supervisor supervise, void *shared)
+{
+    struct crew crew = {0};
+    bool good = supervise(experiment, shared, &crew);
+    if (!good)
+        experiment->failure = crew.failure;
+    crew_dismiss(&crew);
+    return good;
+}
+
+bool experiment_add_many(const struct experiment *experiment, struct crew *crew, const char *role, uint64_t first,
+                         uint64_t count, worker_function function, void *context)
+{
+    for (uint64_t i = first; i < first + count; i++)
+        if (!crew_add(crew, role, cpus_of_subscriber(&experiment->cpus, i), function, context))
+            return false;
+    return true;
 }
 
 static bool pick_cpus(struct experiment *experiment)

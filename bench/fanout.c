@@ -341,17 +341,17 @@ static void add_part(struct shared *shared, struct side *side)
     side->all_ns += side->part_ns;
 }
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = (uint64_t)((double)shared->count / options->hz * 1e10) + UINT64_C(120000000000);
+    const uint64_t patience_ns = crew_patience_ns((uint64_t)((double)shared->count / options->hz * 1e9));
     const size_t all = 1 + options->readers;
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns))
         return false;
-    for (uint64_t i = 0; i < options->readers; i++)
-        if (!crew_add(crew, "subscriber", cpus_of_subscriber(&experiment->cpus, i), work_as_reader, shared))
-            return false;
+    if (!experiment_add_many(experiment, crew, "subscriber", 0, options->readers, work_as_reader, shared))
+        return false;
     bool good = crew_meet(crew, 1, options->readers, patience_ns);
     for (uint64_t run = 0; good && run < options->repeat; run++) {
         notice_progress("fanout: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)options->repeat);
@@ -477,7 +477,6 @@ static void prepare(struct shared *shared, const struct experiment *experiment)
 static bool measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
-    struct crew crew = {0};
     size_t bytes =
         sizeof(struct shared) + options->readers * sizeof(struct reading) + count_of(options) * sizeof(struct journey);
     struct shared *shared = crew_shared(bytes);
@@ -488,10 +487,7 @@ static bool measure(struct experiment *experiment)
     prepare(shared, experiment);
     good = good && baseline_open(&shared->baseline, shared->audience.size);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (good)
             report(experiment, shared);
         baseline_close(&shared->baseline);

@@ -413,11 +413,12 @@ static void work_as_reader(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
     const double lap_ns = options->hz > 0 ? (double)options->history / options->hz * 1e9 : 0;
-    const uint64_t patience_ns = (shared->part_ns + (uint64_t)lap_ns) * 10 + UINT64_C(120000000000);
+    const uint64_t patience_ns = crew_patience_ns(shared->part_ns + (uint64_t)lap_ns);
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns) ||
         !crew_add(crew, "reader", cpus_of_subscriber(&experiment->cpus, 0), work_as_reader, shared) ||
@@ -497,17 +498,13 @@ static void prepare(struct shared *shared, const struct experiment *experiment)
 
 static bool measure(struct experiment *experiment)
 {
-    struct crew crew = {0};
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
     prepare(shared, experiment);
     bool good = baseline_open_buffers(&shared->baseline, shared->audience.size, shared->audience.slots);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (good)
             report(experiment, shared);
         baseline_close(&shared->baseline);

@@ -271,16 +271,16 @@ static void work_as_reader(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct latency_run *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct latency_run *shared = context;
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = (uint64_t)((double)shared->count / options->hz * 1e10) + UINT64_C(120000000000);
+    const uint64_t patience_ns = crew_patience_ns((uint64_t)((double)shared->count / options->hz * 1e9));
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns))
         return false;
-    for (uint64_t i = 0; i < options->readers; i++)
-        if (!crew_add(crew, "subscriber", cpus_of_subscriber(&experiment->cpus, i), work_as_reader, shared))
-            return false;
+    if (!experiment_add_many(experiment, crew, "subscriber", 0, options->readers, work_as_reader, shared))
+        return false;
     bool good = crew_meet(crew, 1, options->readers, patience_ns);
     for (uint64_t run = 0; good && run < options->repeat; run++) {
         if (shared->with_baselines)
@@ -323,7 +323,6 @@ static size_t bytes_of(const struct options *options)
 struct latency_run *latency_run(struct experiment *experiment, const struct options *options,
                                 const netipc_profile *profile, bool with_baselines)
 {
-    struct crew crew = {0};
     struct latency_run *shared = crew_shared(bytes_of(options));
     if (shared == NULL)
         return NULL;
@@ -335,10 +334,7 @@ struct latency_run *latency_run(struct experiment *experiment, const struct opti
     shared->count = count_of(options);
     bool good = !with_baselines || baseline_open(&shared->baseline, options->size);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (with_baselines)
             baseline_close(&shared->baseline);
     }

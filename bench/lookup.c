@@ -272,9 +272,10 @@ static void work_as_subscriber(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
-    const uint64_t patience_ns = (uint64_t)(shared->options.duration * 1e10) + UINT64_C(120000000000);
+    struct shared *shared = context;
+    const uint64_t patience_ns = crew_patience_ns((uint64_t)(shared->options.duration * 1e9));
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_await(crew, 0, 1, patience_ns) ||
         !crew_add(crew, "subscriber", cpus_of_subscriber(&experiment->cpus, 0), work_as_subscriber, shared) ||
@@ -332,7 +333,6 @@ static void report(struct experiment *experiment, const struct shared *shared)
 
 static bool measure(struct experiment *experiment)
 {
-    struct crew crew = {0};
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
@@ -344,10 +344,7 @@ static bool measure(struct experiment *experiment)
     shared->audience.index_size = (size_t)netipc_index_length(items);
     shared->audience.schema = netipc_cgroups_schema();
     shared->chunk_ns = (uint64_t)(shared->options.duration * 1e9 / (double)shared->options.repeat / (FIGURES + 3));
-    bool good = supervise(experiment, shared, &crew);
-    if (!good)
-        experiment->failure = crew.failure;
-    crew_dismiss(&crew);
+    bool good = experiment_supervise(experiment, supervise, shared);
     if (good)
         report(experiment, shared);
     crew_shared_free(shared, sizeof *shared);

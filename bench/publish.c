@@ -117,15 +117,15 @@ static void work(struct station *station, void *context)
     free(bench.sources);
 }
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
-    const uint64_t patience_ns = shared->chunk_ns * 10 + UINT64_C(120000000000);
+    struct shared *shared = context;
+    const uint64_t patience_ns = crew_patience_ns(shared->chunk_ns);
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work, shared) || !crew_meet(crew, 0, 1, patience_ns))
         return false;
-    for (uint64_t i = 0; i < shared->sessions; i++)
-        if (!crew_add(crew, "idle subscriber", cpus_of_subscriber(&experiment->cpus, i), audience_idle,
-                      &shared->audience))
-            return false;
+    if (!experiment_add_many(experiment, crew, "idle subscriber", 0, shared->sessions, audience_idle,
+                             &shared->audience))
+        return false;
     bool good = crew_meet(crew, 1, shared->sessions, patience_ns) && crew_meet(crew, 0, 1, patience_ns);
     for (uint64_t run = 0; good && run < shared->runs; run++) {
         notice_progress("publish: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)shared->runs);
@@ -157,7 +157,6 @@ static bool measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
     struct shared *shared = crew_shared(sizeof *shared);
-    struct crew crew = {0};
     if (shared == NULL)
         return false;
     shared->audience.run_dir = experiment->run_dir.path;
@@ -167,10 +166,7 @@ static bool measure(struct experiment *experiment)
     shared->chunk_ns = batch_chunk_ns(options->duration, options->repeat);
     bool good = baseline_open(&shared->baseline, options->size);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (good)
             report(experiment, shared);
         baseline_close(&shared->baseline);

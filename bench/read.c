@@ -289,18 +289,17 @@ static void work_as_reader(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = shared->chunk_ns * 10 + UINT64_C(120000000000), idle = options->readers - 1;
+    const uint64_t patience_ns = crew_patience_ns(shared->chunk_ns), idle = options->readers - 1;
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns) ||
         !crew_add(crew, "reader", cpus_of_subscriber(&experiment->cpus, 0), work_as_reader, shared))
         return false;
-    for (uint64_t i = 1; i <= idle; i++)
-        if (!crew_add(crew, "idle subscriber", cpus_of_subscriber(&experiment->cpus, i), audience_idle,
-                      &shared->audience))
-            return false;
+    if (!experiment_add_many(experiment, crew, "idle subscriber", 1, idle, audience_idle, &shared->audience))
+        return false;
     bool good = crew_meet(crew, 1, 1 + idle, patience_ns) && crew_await(crew, 2, idle, patience_ns);
     for (uint64_t run = 0; good && run < options->repeat; run++) {
         notice_progress("read: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)options->repeat);
@@ -346,7 +345,6 @@ static void report(struct experiment *experiment, const struct shared *shared)
 
 static bool measure(struct experiment *experiment)
 {
-    struct crew crew = {0};
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
@@ -358,10 +356,7 @@ static bool measure(struct experiment *experiment)
         shared->chunk_ns /= 2; /* four parts and not two */
     bool good = baseline_open(&shared->baseline, shared->options.size);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (good)
             report(experiment, shared);
         baseline_close(&shared->baseline);

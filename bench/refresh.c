@@ -309,10 +309,11 @@ static void work_as_subscriber(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = shared->part_ns * 10 + UINT64_C(120000000000);
+    const uint64_t patience_ns = crew_patience_ns(shared->part_ns);
     if (!crew_add(crew, "publisher", experiment->cpus.numbers[0], work_as_publisher, shared) ||
         !crew_meet(crew, 0, 1, patience_ns) ||
         !crew_add(crew, "subscriber", cpus_of_subscriber(&experiment->cpus, 0), work_as_subscriber, shared) ||
@@ -363,7 +364,6 @@ static void report(struct experiment *experiment, struct shared *shared)
 
 static bool measure(struct experiment *experiment)
 {
-    struct crew crew = {0};
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
@@ -376,10 +376,7 @@ static bool measure(struct experiment *experiment)
     shared->part_ns = batch_chunk_ns(shared->options.duration, shared->options.repeat);
     bool good = baseline_open(&shared->baseline, shared->audience.size);
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         if (good)
             report(experiment, shared);
         baseline_close(&shared->baseline);

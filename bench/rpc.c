@@ -349,17 +349,17 @@ static void work_as_client(struct station *station, void *context)
 
 /* --- the supervisor --- */
 
-static bool supervise(struct experiment *experiment, struct shared *shared, struct crew *crew)
+static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
+    struct shared *shared = context;
     const struct options *options = &shared->options;
-    const uint64_t patience_ns = (uint64_t)(options->duration * 1e10) + UINT64_C(120000000000);
+    const uint64_t patience_ns = crew_patience_ns((uint64_t)(options->duration * 1e9));
     size_t all = 1 + options->clients;
     if (!crew_add(crew, "server", experiment->cpus.numbers[0], work_as_server, shared) ||
         !crew_meet(crew, 0, 1, patience_ns))
         return false;
-    for (uint64_t i = 0; i < options->clients; i++)
-        if (!crew_add(crew, "client", cpus_of_subscriber(&experiment->cpus, i), work_as_client, shared))
-            return false;
+    if (!experiment_add_many(experiment, crew, "client", 0, options->clients, work_as_client, shared))
+        return false;
     bool good = crew_meet(crew, 1, options->clients, patience_ns);
     for (uint64_t run = 0; good && run < options->repeat; run++) {
         notice_progress("rpc: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)options->repeat);
@@ -422,7 +422,6 @@ static bool check(const struct options *options)
 static bool measure(struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
-    struct crew crew = {0};
     size_t bytes = sizeof(struct shared) + options->clients * sizeof(struct calling);
     struct shared *shared = crew_shared(bytes);
     if (shared == NULL)
@@ -436,10 +435,7 @@ static bool measure(struct experiment *experiment)
     if (!good)
         notice_errno("cannot make a pair of sockets");
     if (good) {
-        good = supervise(experiment, shared, &crew);
-        if (!good)
-            experiment->failure = crew.failure;
-        crew_dismiss(&crew);
+        good = experiment_supervise(experiment, supervise, shared);
         close(shared->bare[0]);
         close(shared->bare[1]);
     }

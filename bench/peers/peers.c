@@ -15,7 +15,6 @@
  * Size by size, all transports are set up, each with processes of its own, which sleep; and in each run every one of
  * them takes its turn, beginning with another one each time.
  */
-#define PATIENCE_NS UINT64_C(120000000000)
 
 enum { RATE_BYTES = 256 << 20 }; /* in a second, at a rate: more would be a flood for some */
 
@@ -84,14 +83,14 @@ static bool start(struct comparison *comparison, size_t index)
     unsigned readers = comparison->plan.readers;
     turns->first = crew->count;
     if (!crew_add(crew, "publisher", cpus->numbers[0], turns_publish, turns) ||
-        !crew_meet(crew, turns->first, 1, PATIENCE_NS))
+        !crew_meet(crew, turns->first, 1, CREW_PATIENCE_NS))
         return false;
-    for (unsigned i = 0; i < readers; i++)
-        if (!crew_add(crew, "reader", cpus_of_subscriber(cpus, i), turns_read, turns))
-            return false;
+    if (!experiment_add_many(comparison->experiment, crew, "reader", 0, readers, turns_read, turns))
+        return false;
     /* The publisher goes on as soon as they are open; its first part waits for it. */
-    if (!crew_await(crew, turns->first + 1, readers, PATIENCE_NS) || !crew_meet(crew, turns->first, 1, PATIENCE_NS) ||
-        !crew_await(crew, turns->first, 1, PATIENCE_NS) || !crew_meet(crew, turns->first + 1, readers, PATIENCE_NS))
+    if (!crew_await(crew, turns->first + 1, readers, CREW_PATIENCE_NS) ||
+        !crew_meet(crew, turns->first, 1, CREW_PATIENCE_NS) || !crew_await(crew, turns->first, 1, CREW_PATIENCE_NS) ||
+        !crew_meet(crew, turns->first + 1, readers, CREW_PATIENCE_NS))
         return false;
     if (turns->peer->settle != NULL)
         turns->peer->settle(&turns->link);
@@ -112,10 +111,10 @@ static bool take_turn(struct comparison *comparison, size_t index)
 {
     const struct turns *turns = comparison->turns[index];
     for (unsigned part = 0; part < turns_parts(turns->peer, comparison->plan.ways); part++)
-        if (!crew_meet(&comparison->crew, turns->first, 1 + comparison->plan.readers, PATIENCE_NS))
+        if (!crew_meet(&comparison->crew, turns->first, 1 + comparison->plan.readers, CREW_PATIENCE_NS))
             return false;
     /* Until the last part is over: no two take their turns at the same time. */
-    return crew_await(&comparison->crew, turns->first, 1 + comparison->plan.readers, PATIENCE_NS);
+    return crew_await(&comparison->crew, turns->first, 1 + comparison->plan.readers, CREW_PATIENCE_NS);
 }
 
 static bool take_turns(struct comparison *comparison)
@@ -131,8 +130,8 @@ static bool take_turns(struct comparison *comparison)
             if (!take_turn(comparison, index))
                 return false;
         }
-    return crew_meet(&comparison->crew, 0, comparison->crew.count, PATIENCE_NS) &&
-           crew_finish(&comparison->crew, PATIENCE_NS);
+    return crew_meet(&comparison->crew, 0, comparison->crew.count, CREW_PATIENCE_NS) &&
+           crew_finish(&comparison->crew, CREW_PATIENCE_NS);
 }
 
 static void report(struct comparison *comparison)
