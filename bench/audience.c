@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/audience.h"
 
+#include "bench/cgroups.h"
 #include "bench/clock.h"
 #include "bench/document.h"
 #include "bench/payload.h"
@@ -17,6 +18,13 @@ static bool pause_until(uint64_t deadline_ns)
     struct timespec pause = {.tv_nsec = 1000000};
     nanosleep(&pause, NULL);
     return clock_now_ns() < deadline_ns;
+}
+
+void audience_of_cgroups(struct audience *audience, uint32_t count)
+{
+    audience->size = cgroups_payload_length(count);
+    audience->index_size = (size_t)netipc_index_length(count);
+    audience->schema = netipc_cgroups_schema();
 }
 
 netipc_publisher *audience_open_publisher(const struct station *station, const struct audience *audience)

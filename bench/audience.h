@@ -34,6 +34,9 @@ struct audience {
     struct usage_memory publisher_memory, subscriber_memory;
 };
 
+/* Snapshots of so many cgroups (cgroups.h), with an index: size, index_size, schema. */
+void audience_of_cgroups(struct audience *audience, uint32_t count);
+
 /* A process before its first run. */
 struct audience_start {
     uint64_t cpu_ns, start_ns;

@@ -86,6 +86,11 @@ struct json_object *document_at(struct json_object *object, const char *path)
     return object;
 }
 
+bool document_is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 /* Renaming would put a file into the place of a device or the like. */
 static bool replaceable(const char *option, const char *path)
 {
@@ -102,7 +107,7 @@ bool document_open(struct document_file *file, const char *option, const char *p
     if (path == NULL)
         return true;
     file->path = strdup(path);
-    if (file->path != NULL && strcmp(path, "-") == 0)
+    if (file->path != NULL && document_is_stdout(path))
         return true;
     if (file->path == NULL || asprintf(&file->temporary, "%s.XXXXXX", path) < 0) {
         file->temporary = NULL;

@@ -36,6 +36,9 @@ struct document_file {
     int fd;
 };
 
+/* Of a path as options have it; NULL is no path. */
+bool document_is_stdout(const char *path);
+
 /* Before anything is measured, so that a place that cannot be written is known then. False, and a notice. */
 bool document_open(struct document_file *file, const char *option, const char *path);
 bool document_write(struct document_file *file, struct json_object *document);

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 double experiment_figure(struct json_object *document, const char *path)
 {
@@ -89,16 +88,12 @@ static struct json_object *measure(struct experiment *experiment)
     return NULL;
 }
 
-static bool is_stdout(const char *path)
-{
-    return path != NULL && strcmp(path, "-") == 0;
-}
-
 static void summarize(const struct experiment *experiment, struct json_object *document)
 {
     struct json_object *unstable = NULL;
     const struct options *options = &experiment->options;
-    if (options->quiet || is_stdout(options->json) || is_stdout(options->csv) || is_stdout(options->profile))
+    if (options->quiet || document_is_stdout(options->json) || document_is_stdout(options->csv) ||
+        document_is_stdout(options->profile))
         return;
     experiment->command->summarize(experiment, document);
     json_object_object_get_ex(document, "unstable", &unstable);

@@ -10,6 +10,7 @@
 #include "bench/pace.h"
 #include "bench/profile_file.h"
 #include "bench/usage.h"
+#include "bench/waiting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,20 +67,6 @@ struct shared {
     struct journey *journeys;
 };
 
-/* Waiters that spin are handed on to without a wake-up. */
-static enum baseline_wait baseline_wait_of(const struct options *options)
-{
-    switch (options->wait) {
-    case OPTIONS_WAIT_ADAPTIVE: /* what it should come to */
-        return 1e9 / options->hz > (double)options_spin_ns(options) ? BASELINE_FUTEX : BASELINE_SPIN;
-    case OPTIONS_WAIT_FUTEX:
-    case OPTIONS_WAIT_FD: /* a descriptor of the baseline wakes one process only */
-        return BASELINE_FUTEX;
-    default:
-        return BASELINE_SPIN;
-    }
-}
-
 static void sleep_until(uint64_t date_ns)
 {
     struct timespec date = {.tv_sec = (time_t)(date_ns / 1000000000u), .tv_nsec = (long)(date_ns % 1000000000u)};
@@ -107,7 +94,7 @@ static void hand_on(const struct source *source, bool bare, uint64_t generation)
     atomic_store(&journey->readers, 0);
     atomic_store(&journey->published_ns, before_ns);
     if (bare) {
-        baseline_send(&shared->baseline, baseline_wait_of(&shared->options), source->payload, generation);
+        baseline_send(&shared->baseline, waiting_of_baseline(&shared->options, false), source->payload, generation);
     } else {
         netipc_status status = netipc_publish(source->publisher, source->payload, source->cgroups.length, NULL);
         if (status != NETIPC_OK)
@@ -276,7 +263,7 @@ static void check_handoff(struct bench *bench)
 static void receive_part(struct bench *bench, uint64_t first)
 {
     struct shared *shared = bench->shared;
-    enum baseline_wait wait = baseline_wait_of(&shared->options);
+    enum baseline_wait wait = waiting_of_baseline(&shared->options, false);
     uint64_t last = first + shared->count - 1, own_ns = 0, cpu_ns = usage_process_ns();
     for (uint64_t seen = first - 1; seen < last;) {
         uint64_t number = baseline_receive(&shared->baseline, wait, seen, bench->buffer);
@@ -444,28 +431,22 @@ static uint64_t count_of(const struct options *options)
 
 static bool check(const struct options *options)
 {
-    if (options->hz <= 0)
-        notice("--hz 0: nothing would be published; try shmbench fanout --help");
-    else if (options->spin_ns_given && (options->wait == OPTIONS_WAIT_POLL || options->wait == OPTIONS_WAIT_FD))
-        notice("--spin-ns says nothing to --wait %s; try shmbench fanout --help", options_wait_name(options->wait));
-    else if (count_of(options) > PUBLICATIONS_MOST)
-        notice("%llu publications a run are wanted, %d are possible: less --hz or --duration, or more --repeat",
-               (unsigned long long)count_of(options), PUBLICATIONS_MOST);
-    else
-        return profile_file_fits(options);
+    if (!waiting_fits(options, "fanout"))
+        return false;
+    if (count_of(options) <= PUBLICATIONS_MOST)
+        return true;
+    notice("%llu publications a run are wanted, %d are possible: less --hz or --duration, or more --repeat",
+           (unsigned long long)count_of(options), PUBLICATIONS_MOST);
     return false;
 }
 
 static void prepare(struct shared *shared, const struct experiment *experiment)
 {
     const struct options *options = &experiment->options;
-    uint32_t items = (uint32_t)options->items;
     shared->options = *options;
     shared->count = count_of(options);
     shared->audience.run_dir = experiment->run_dir.path;
-    shared->audience.size = cgroups_payload_length(items);
-    shared->audience.index_size = (size_t)netipc_index_length(items);
-    shared->audience.schema = netipc_cgroups_schema();
+    audience_of_cgroups(&shared->audience, (uint32_t)options->items);
     if (options->take == OPTIONS_TAKE_LEASE) { /* one for each, and what the publisher keeps for others */
         shared->audience.history = 2;
         shared->audience.slots = (uint32_t)options->readers + 4;

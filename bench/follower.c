@@ -2,6 +2,7 @@
 #include "bench/follower.h"
 
 #include "bench/clock.h"
+#include "bench/waiting.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -19,14 +20,6 @@ static void expect(const struct follower *follower, netipc_status status, netipc
 }
 
 /* --- opening --- */
-
-static void configure(const struct options *options, netipc_subscriber_config *config)
-{
-    netipc_subscriber_config_init(config);
-    config->spin = options->wait == OPTIONS_WAIT_ADAPTIVE ? NETIPC_SPIN_ADAPTIVE : NETIPC_SPIN_FIXED;
-    config->spin_ns = options_spin_ns(options);
-    config->leases = options->take == OPTIONS_TAKE_LEASE;
-}
 
 static void open_cache(struct follower *follower, const struct audience *audience, netipc_subscriber_config *subscriber)
 {
@@ -56,7 +49,8 @@ void follower_open(const struct station *station, const struct audience *audienc
     netipc_subscriber_config config;
     *follower = (struct follower){.station = station, .options = options};
     cgroups_open(station, (uint32_t)options->items, &follower->cgroups);
-    configure(options, &config);
+    waiting_configure(options, &config);
+    config.leases = options->take == OPTIONS_TAKE_LEASE;
     if (options->take == OPTIONS_TAKE_REFRESH) {
         open_cache(follower, audience, &config);
         return;

@@ -40,7 +40,6 @@ struct shared {
     struct figure publish, written, read, copied, lease, list;
     struct distribution catch_up_ns, oldest_age_ns;
     uint64_t laps, listed, caught, expired, overruns, flow_count, flow_ns;
-    struct usage_memory publisher_memory, reader_memory;
     netipc_publisher_info info;
 };
 
@@ -158,7 +157,7 @@ static void work_as_publisher(struct station *station, void *context)
     if (status != NETIPC_OK || shared->info.publications != source.generation)
         station_fail(station, NETIPC_CORRUPT, "the publisher counts %llu publications where %llu were made",
                      (unsigned long long)shared->info.publications, (unsigned long long)source.generation);
-    shared->publisher_memory = usage_memory();
+    audience_weigh_publisher(&shared->audience, &shared->info);
     station_meet(station);
     netipc_publisher_close(source.publisher);
     free(source.payloads);
@@ -402,7 +401,7 @@ static void work_as_reader(struct station *station, void *context)
         atomic_store(&shared->runs_done, run + 1);
     }
     check_counters(&bench);
-    shared->reader_memory = usage_memory();
+    audience_weigh_subscriber(&shared->audience);
     station_meet(station);
     netipc_reader_close(bench.reader);
     netipc_subscriber_close(bench.subscriber);
@@ -469,10 +468,8 @@ static void report(struct experiment *experiment, const struct shared *shared)
     document_count(results, "publications", shared->info.publications);
     document_count(results, "slots", shared->audience.slots);
     document_count(results, "listed", shared->listed);
-    document_count(results, "region_bytes", shared->info.region_size);
     document_count(results, "sample_bytes", shared->info.region_size / shared->audience.slots);
-    document_count(results, "publisher_rss_bytes", shared->publisher_memory.rss_bytes);
-    document_count(results, "subscriber_rss_bytes", shared->reader_memory.rss_bytes);
+    audience_report_memory(&shared->audience, results);
     document_number(experiment->ratios, "history_caught_up_percent", usage_percent(shared->caught, missed));
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/document.h"
 #include "bench/latency_run.h"
-#include "bench/notice.h"
 #include "bench/profile_file.h"
 #include "bench/usage.h"
+#include "bench/waiting.h"
 
 #include <stdio.h>
 
@@ -32,22 +32,14 @@ static void report(struct experiment *experiment, const struct latency_run *run)
     document_count(results, "spins", all->spins);
     document_number(results, "publisher_cpu_percent", usage_percent(run->publisher_cpu_ns, run->wall_ns));
     document_number(results, "subscribers_cpu_percent", usage_percent(all->cpu_ns, run->wall_ns));
-    document_count(results, "region_bytes", run->info.region_size);
-    document_count(results, "publisher_rss_bytes", run->publisher_rss_bytes);
-    document_count(results, "subscriber_rss_bytes", run->reader_rss_bytes);
+    audience_report_memory(&run->audience, results);
     document_number(experiment->ratios, "latency_over_oneway", series_quartile(&over_oneway, 2));
     document_number(experiment->ratios, "latency_over_handoff", series_quartile(&over_handoff, 2));
 }
 
 static bool check(const struct options *options)
 {
-    if (options->hz <= 0)
-        notice("--hz 0: nothing would be published; try shmbench latency --help");
-    else if (options->spin_ns_given && (options->wait == OPTIONS_WAIT_POLL || options->wait == OPTIONS_WAIT_FD))
-        notice("--spin-ns says nothing to --wait %s; try shmbench latency --help", options_wait_name(options->wait));
-    else
-        return profile_file_fits(options);
-    return false;
+    return waiting_fits(options, "latency");
 }
 
 static bool measure(struct experiment *experiment)

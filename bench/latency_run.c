@@ -6,26 +6,13 @@
 #include "bench/pace.h"
 #include "bench/payload.h"
 #include "bench/usage.h"
+#include "bench/waiting.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PINGS = 64 }; /* batches of round trips */
-
-static enum baseline_wait baseline_wait_of(const struct options *options)
-{
-    switch (options->wait) {
-    case OPTIONS_WAIT_ADAPTIVE: /* what it should come to */
-        return 1e9 / options->hz > (double)options_spin_ns(options) ? BASELINE_FUTEX : BASELINE_SPIN;
-    case OPTIONS_WAIT_FUTEX:
-        return BASELINE_FUTEX;
-    case OPTIONS_WAIT_FD:
-        return BASELINE_DESCRIPTOR;
-    default:
-        return BASELINE_SPIN;
-    }
-}
 
 /* --- the publisher --- */
 
@@ -54,7 +41,7 @@ static void publish_run(const struct station *station, struct latency_run *share
 static void send_run(struct latency_run *shared, void *payload, uint64_t first)
 {
     struct pace pace;
-    enum baseline_wait wait = baseline_wait_of(&shared->options);
+    enum baseline_wait wait = waiting_of_baseline(&shared->options, true);
     pace_start(&pace, shared->options.hz);
     for (uint64_t number = first; number < first + shared->count; number++) {
         payload_fill(payload, shared->audience.size, number);
@@ -104,7 +91,7 @@ static void work_as_publisher(struct station *station, void *context)
         ping_run(shared, run);
     }
     check_publisher(station, shared, publisher);
-    shared->publisher_rss_bytes = usage_memory().rss_bytes;
+    audience_weigh_publisher(&shared->audience, &shared->info);
     netipc_publisher_close(publisher);
     free(payload);
 }
@@ -194,7 +181,7 @@ static void receive_run(struct bench *bench, uint64_t first)
 {
     struct latency_run *shared = bench->shared;
     struct distribution *run_ns = &shared->handoff_run_ns;
-    enum baseline_wait wait = baseline_wait_of(&shared->options);
+    enum baseline_wait wait = waiting_of_baseline(&shared->options, true);
     uint64_t stamp, last = first + shared->count - 1;
     memset(run_ns, 0, sizeof *run_ns);
     for (uint64_t seen = first - 1; seen < last;) {
@@ -230,11 +217,8 @@ static void check_reader(const struct bench *bench)
 
 static void open_subscriber(struct bench *bench)
 {
-    const struct options *options = &bench->shared->options;
     netipc_subscriber_config config;
-    netipc_subscriber_config_init(&config);
-    config.spin = options->wait == OPTIONS_WAIT_ADAPTIVE ? NETIPC_SPIN_ADAPTIVE : NETIPC_SPIN_FIXED;
-    config.spin_ns = options_spin_ns(options);
+    waiting_configure(&bench->shared->options, &config);
     bench->subscriber = audience_attach(bench->station, &bench->shared->audience, &config);
     bench->buffer = audience_buffer(bench->station, bench->shared->audience.size);
     memset(bench->buffer, 0, bench->shared->audience.size);
@@ -264,7 +248,7 @@ static void work_as_reader(struct station *station, void *context)
     }
     check_reader(&bench);
     if (first)
-        shared->reader_rss_bytes = usage_memory().rss_bytes;
+        audience_weigh_subscriber(&shared->audience);
     netipc_subscriber_close(bench.subscriber);
     free(bench.buffer);
 }

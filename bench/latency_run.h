@@ -32,7 +32,6 @@ struct latency_run {
     struct series latency_p50_ns, handoff_p50_ns; /* of the first reader, a run each */
     struct series oneway_ns, clock_ns;
     uint64_t publisher_cpu_ns, wall_ns, handoffs_missed;
-    uint64_t publisher_rss_bytes, reader_rss_bytes;
     netipc_publisher_info info;
     struct latency_reading readings[];
 };

@@ -336,13 +336,10 @@ static bool measure(struct experiment *experiment)
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
-    uint32_t items = (uint32_t)experiment->options.items;
     shared->options = experiment->options;
     shared->cpus = experiment->cpus;
     shared->audience.run_dir = experiment->run_dir.path;
-    shared->audience.size = cgroups_payload_length(items);
-    shared->audience.index_size = (size_t)netipc_index_length(items);
-    shared->audience.schema = netipc_cgroups_schema();
+    audience_of_cgroups(&shared->audience, (uint32_t)experiment->options.items);
     shared->chunk_ns = (uint64_t)(shared->options.duration * 1e9 / (double)shared->options.repeat / (FIGURES + 3));
     bool good = experiment_supervise(experiment, supervise, shared);
     if (good)

@@ -7,14 +7,6 @@
 #include <netipc/subscriber.h>
 #include <stdio.h>
 
-bool profile_file_fits(const struct options *options)
-{
-    if (options->profile == NULL || (!options->spin_ns_given && options->wait == OPTIONS_WAIT_ADAPTIVE))
-        return true;
-    notice("--profile says how to wait: leave --wait and --spin-ns out; try --help");
-    return false;
-}
-
 static netipc_status read_file(const char *path, netipc_profile *profile)
 {
     char text[NETIPC_PROFILE_TEXT_MAX + 1];

@@ -8,9 +8,6 @@
 
 #include <netipc/profile.h>
 
-/* False, and a notice: these options do not fit to --profile. */
-bool profile_file_fits(const struct options *options);
-
 /*
  * Takes the profile out of the file that was named, and the experiment's options from it, for baselines that have to do
  * as it says, and for the params. *given: the profile, or NULL when no file was named. False: notice and failure have

@@ -367,12 +367,9 @@ static bool measure(struct experiment *experiment)
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
-    uint32_t items = (uint32_t)experiment->options.items;
     shared->options = experiment->options;
     shared->audience.run_dir = experiment->run_dir.path;
-    shared->audience.size = cgroups_payload_length(items);
-    shared->audience.index_size = (size_t)netipc_index_length(items);
-    shared->audience.schema = netipc_cgroups_schema();
+    audience_of_cgroups(&shared->audience, (uint32_t)experiment->options.items);
     shared->part_ns = batch_chunk_ns(shared->options.duration, shared->options.repeat);
     bool good = baseline_open(&shared->baseline, shared->audience.size);
     if (good) {

@@ -392,8 +392,8 @@ static void report(struct experiment *experiment, struct shared *shared)
     document_count(results, "client_rss_bytes", shared->client_memory.rss_bytes);
     document_count(results, "message_bytes", ENVELOPE + shared->payload);
     document_number(results, "calls_per_second", wall_ns > 0 ? (double)all->calls * 1e9 / wall_ns : 0);
-    document_number(results, "server_cpu_percent", wall_ns > 0 ? 100 * (double)shared->server_cpu_ns / wall_ns : 0);
-    document_number(results, "clients_cpu_percent", wall_ns > 0 ? 100 * (double)all->cpu_ns / wall_ns : 0);
+    document_number(results, "server_cpu_percent", usage_percent(shared->server_cpu_ns, shared->wall_ns));
+    document_number(results, "clients_cpu_percent", usage_percent(all->cpu_ns, shared->wall_ns));
     document_number(experiment->ratios, "rpc_over_bare_socket", series_quartile(&over_bare, 2));
 }
 

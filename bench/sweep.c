@@ -5,6 +5,7 @@
 #include "bench/knee.h"
 #include "bench/latency_run.h"
 #include "bench/notice.h"
+#include "bench/usage.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,11 +115,6 @@ static double cost_of(const struct point *point)
     return latency_of(point) + series_quartile(&point->cpu_each_ns, 2);
 }
 
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-}
-
 static struct json_object *point_json(const struct point *point)
 {
     struct json_object *json = json_object_new_object();
@@ -138,8 +134,8 @@ static struct json_object *point_json(const struct point *point)
     document_count(json, "sleeps", point->seen.sleeps);
     document_count(json, "spins", point->seen.spins);
     document_count(json, "wakes_sent", point->wakes_sent);
-    document_number(json, "publisher_cpu_percent", percent(point->publisher_cpu_ns, point->wall_ns));
-    document_number(json, "subscribers_cpu_percent", percent(point->seen.cpu_ns, point->wall_ns));
+    document_number(json, "publisher_cpu_percent", usage_percent(point->publisher_cpu_ns, point->wall_ns));
+    document_number(json, "subscribers_cpu_percent", usage_percent(point->seen.cpu_ns, point->wall_ns));
     return json;
 }
 
@@ -264,17 +260,13 @@ static void summarize(const struct experiment *experiment, struct json_object *d
            experiment_figure(document, "ratios/adaptive_over_knee"));
 }
 
-static bool is_stdout(const char *path)
-{
-    return path != NULL && strcmp(path, "-") == 0;
-}
-
 static bool check(const struct options *options)
 {
-    if (is_stdout(options->json) + is_stdout(options->csv) + is_stdout(options->profile) > 1)
-        notice("only one of --json, --csv and --profile can go to the standard output; name files for the others");
-    else
+    int to_stdout =
+        document_is_stdout(options->json) + document_is_stdout(options->csv) + document_is_stdout(options->profile);
+    if (to_stdout <= 1)
         return true;
+    notice("only one of --json, --csv and --profile can go to the standard output; name files for the others");
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include "bench/peers/results.h"
 
 #include "bench/document.h"
+#include "bench/usage.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,11 +20,6 @@ static bool is_measured(const struct turns *turns, unsigned way)
 static struct turns_reading *reading_of(struct turns *turns, unsigned reader, unsigned way)
 {
     return &turns->readings[(size_t)reader * PEER_WAYS + way];
-}
-
-static double percent(const struct turns_count *count)
-{
-    return count->wall_ns > 0 ? 100.0 * (double)count->cpu_ns / (double)count->wall_ns : 0;
 }
 
 static void add(struct turns_count *into, const struct turns_count *count)
@@ -56,8 +52,8 @@ static void add_counts(struct json_object *json, const char *name, const struct 
     document_count(counts, "published", published->messages);
     document_count(counts, "delivered", read->messages);
     document_count(counts, "missed", read->missed);
-    document_number(counts, "publisher_cpu_percent", percent(published));
-    document_number(counts, "reader_cpu_percent", percent(read));
+    document_number(counts, "publisher_cpu_percent", usage_percent(published->cpu_ns, published->wall_ns));
+    document_number(counts, "reader_cpu_percent", usage_percent(read->cpu_ns, read->wall_ns));
     json_object_object_add(json, name, counts);
 }
 

@@ -6,6 +6,7 @@
 #include "bench/clock.h"
 #include "bench/pace.h"
 #include "bench/payload.h"
+#include "bench/usage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,13 +55,6 @@ unsigned turns_parts(const struct peer *peer, unsigned ways)
     return parts;
 }
 
-static uint64_t cpu_time_ns(void)
-{
-    struct timespec used;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
-}
-
 static double rate(uint64_t messages, uint64_t ns)
 {
     return (double)messages * 1e9 / (double)(ns > 0 ? ns : 1);
@@ -105,13 +99,13 @@ static void publish_flat_out(struct publisher *publisher, struct turns_publishin
     struct turns_count *count = &publishing->flat_out;
     uint64_t batch = BATCH_BYTES / plan->size, first = publisher->published;
     batch = batch < 1 ? 1 : batch > BATCH_MOST ? BATCH_MOST : batch;
-    uint64_t cpu_ns = cpu_time_ns(), start_ns = clock_now_ns(), now_ns;
+    uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns(), now_ns;
     do {
         for (uint64_t i = 0; i < batch; i++)
             publish_content(publisher);
         now_ns = clock_now_ns();
     } while (now_ns < start_ns + plan->part_ns);
-    count->cpu_ns += cpu_time_ns() - cpu_ns;
+    count->cpu_ns += usage_process_ns() - cpu_ns;
     count->wall_ns += now_ns - start_ns;
     series_add(&publishing->per_second, rate(publisher->published - first, now_ns - start_ns));
     atomic_store(&publisher->turns->last, publisher->published + 1);
@@ -129,7 +123,7 @@ static void publish_at_rate(struct publisher *publisher, struct turns_publishing
     uint64_t messages = (uint64_t)(plan->hz * (double)plan->part_ns / 1e9 + 0.5);
     messages = messages < 1 ? 1 : messages;
     atomic_store(&turns->last, publisher->published + messages);
-    uint64_t cpu_ns = cpu_time_ns(), start_ns = clock_now_ns();
+    uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
     pace_start(&pace, plan->hz);
     for (uint64_t i = 0; i < messages; i++) {
         uint64_t number = ++publisher->published;
@@ -138,7 +132,7 @@ static void publish_at_rate(struct publisher *publisher, struct turns_publishing
         payload_stamp(publisher->payload, number, clock_now_ns());
         turns->peer->publish(publisher->handle, publisher->payload);
     }
-    count->cpu_ns += cpu_time_ns() - cpu_ns;
+    count->cpu_ns += usage_process_ns() - cpu_ns;
     count->wall_ns += clock_now_ns() - start_ns;
     count->messages += messages;
     end_part_of_publisher(publisher);
@@ -249,7 +243,7 @@ static void read_flat_out(struct reader *reader, enum peer_way way, struct turns
     const struct peer *peer = reader->turns->peer;
     struct turns_count *count = &reading->flat_out;
     uint64_t before = begin_part(reader, count), messages = count->messages;
-    uint64_t cpu_ns = cpu_time_ns(), start_ns = clock_now_ns();
+    uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
     while (!has_all(reader, before)) {
         if (peer->read(reader->handle, way, reader->buffer))
             take(reader, false, count);
@@ -257,7 +251,7 @@ static void read_flat_out(struct reader *reader, enum peer_way way, struct turns
             clock_relax();
     }
     uint64_t taken_ns = clock_now_ns() - start_ns;
-    count->cpu_ns += cpu_time_ns() - cpu_ns;
+    count->cpu_ns += usage_process_ns() - cpu_ns;
     count->wall_ns += taken_ns;
     series_add(&reading->per_second, rate(count->messages - messages, taken_ns));
 }
@@ -266,7 +260,7 @@ static void read_at_rate(struct reader *reader, enum peer_way way, struct turns_
 {
     const struct peer *peer = reader->turns->peer;
     struct turns_count *count = &reading->at_rate;
-    uint64_t before = begin_part(reader, count), cpu_ns = cpu_time_ns(), start_ns = clock_now_ns();
+    uint64_t before = begin_part(reader, count), cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
     memset(&reader->run_ns, 0, sizeof reader->run_ns);
     while (!has_all(reader, before)) {
         if (!peer->read(reader->handle, way, reader->buffer)) {
@@ -278,7 +272,7 @@ static void read_at_rate(struct reader *reader, enum peer_way way, struct turns_
         if (take(reader, true, count) && generation < FIRST_CONTENT)
             distribution_add(&reader->run_ns, now_ns - stamp);
     }
-    count->cpu_ns += cpu_time_ns() - cpu_ns;
+    count->cpu_ns += usage_process_ns() - cpu_ns;
     count->wall_ns += clock_now_ns() - start_ns;
     distribution_merge(&reading->latency_ns, &reader->run_ns);
     series_add(&reading->latency_p50_ns, distribution_quantile(&reader->run_ns, 0.5));
