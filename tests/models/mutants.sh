@@ -11,7 +11,7 @@ export LC_ALL=C
 # Whatever is caught at all is caught within the first thirty thousand executions, most of it within a few, so all models
 # have a short look first. Those that equivalent.txt expects to survive get no more than that but in the long run.
 looks=(4000 40000)
-names=(copying_reader leasing_reader sleepers doorbell slow_wakes session_removal hazard_pointers latest_answer)
+names=(copying_reader leasing_reader sleepers doorbell slow_wakes session_removal hazard_pointers latest_answer cache_visitors)
 
 # try MODELS MUTANT...: the verdict on these mutants together
 if [ "$1" = try ]; then
@@ -84,7 +84,7 @@ expected_survivors()
 
 cd "$tree"
 shipped=(shm/ring_publisher.c shm/ring_reader.c shm/session_table.c shm/wait.c)
-awk -f "$here/mutants.awk" "${shipped[@]}" "$models"/hazard_*.inc "$models"/latest_functions.inc >"$work/mutants"
+awk -f "$here/mutants.awk" "${shipped[@]}" "$models"/hazard_*.inc "$models"/latest_functions.inc "$models"/visitors_functions.inc >"$work/mutants"
 expected_survivors >"$work/expected"
 EXPECTED=$work/expected xargs -P 2 -n 1 bash "$here/mutants.sh" try "$models" <"$work/mutants" | sort >"$work/verdicts"
 [ "$(wc -l <"$work/mutants")" = "$(wc -l <"$work/verdicts")" ] || fail 'not every mutant has a verdict'
