@@ -12,12 +12,12 @@ enum { READS_MOST = 8 };
 
 /* --- putting a generation into the place of the one at hand --- */
 
-/* The first to refresh is taken for the only visitor, until another enters. */
+/* The first to refresh is taken for the only visitor, until another enters: who enters finds nothing before the first
+ * generation, and leaves no note; who finds that one writes behind this. */
 static void visit(netipc_cache *cache)
 {
-    if (netipc_load(&cache->visitors, relaxed) == NETIPC_CACHE_NOBODY &&
-        netipc_exchange(&cache->visitors, netipc_rcu_thread(), relaxed) != NETIPC_CACHE_NOBODY)
-        netipc_cache_share(cache); /* somebody came between, whose note this has overwritten */
+    if (netipc_load(&cache->visitors, relaxed) == NETIPC_CACHE_NOBODY)
+        netipc_store(&cache->visitors, netipc_rcu_thread(), relaxed);
 }
 
 static bool is_alone(const netipc_cache *cache)
