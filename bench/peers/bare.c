@@ -49,12 +49,6 @@ static void publish(void *context, const void *bytes)
     baseline_send(publisher->baseline, BASELINE_SPIN, bytes, ++publisher->published);
 }
 
-static void close_publisher(void *context, uint64_t published)
-{
-    (void)published;
-    free(context);
-}
-
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
 {
     struct reader *reader = peer_allocate(station, sizeof *reader);
@@ -84,11 +78,6 @@ static void reread(void *context, void *buffer)
     baseline_receive(reader->baseline, BASELINE_SPIN, 0, buffer);
 }
 
-static void close_reader(void *context)
-{
-    free(context);
-}
-
 const struct peer peer_bare = {
     .name = "bare",
     .delivery = PEER_LATEST,
@@ -97,9 +86,9 @@ const struct peer peer_bare = {
     .clear = clear,
     .open_publisher = open_publisher,
     .publish = publish,
-    .close_publisher = close_publisher,
+    .close_publisher = peer_free_publisher,
     .open_reader = open_reader,
     .read = read_one,
     .reread = reread,
-    .close_reader = close_reader,
+    .close_reader = free,
 };

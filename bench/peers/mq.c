@@ -13,12 +13,6 @@
  * A POSIX message queue for each reader, as long as the system lets anybody make one (fs.mqueue.msg_max, 10 by
  * default). Their names go at once: on Linux a queue is a descriptor, which the processes inherit.
  */
-struct publisher {
-    const struct station *station;
-    const struct peer_link *link;
-    const struct pair *pairs;
-};
-
 struct reader {
     const struct station *station;
     size_t size;
@@ -84,26 +78,13 @@ static enum peer_ready prepare(struct peer_link *link)
     return PEER_READY;
 }
 
-static void *open_publisher(const struct station *station, struct peer_link *link)
-{
-    struct publisher *publisher = peer_allocate(station, sizeof *publisher);
-    *publisher = (struct publisher){.station = station, .link = link, .pairs = pairs_of_publisher(link)};
-    return publisher;
-}
-
 static void publish(void *context, const void *bytes)
 {
-    const struct publisher *publisher = context;
+    const struct pairs_publisher *publisher = context;
     for (unsigned i = 0; i < publisher->link->readers; i++)
         while (mq_send(publisher->pairs[i].sends, bytes, publisher->link->size, 0) != 0)
             if (errno != EINTR)
                 station_fail(publisher->station, NETIPC_SYSTEM, "cannot send: %s", strerror(errno));
-}
-
-static void close_publisher(void *context, uint64_t published)
-{
-    (void)published;
-    free(context);
 }
 
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
@@ -132,11 +113,6 @@ static bool read_one(void *context, enum peer_way way, void *buffer)
     return true;
 }
 
-static void close_reader(void *context)
-{
-    free(context);
-}
-
 const struct peer peer_mq = {
     .name = "mq",
     .delivery = PEER_EACH,
@@ -144,10 +120,10 @@ const struct peer peer_mq = {
     .prepare = prepare,
     .settle = pairs_of_nobody,
     .clear = pairs_clear,
-    .open_publisher = open_publisher,
+    .open_publisher = pairs_open_publisher,
     .publish = publish,
-    .close_publisher = close_publisher,
+    .close_publisher = peer_free_publisher,
     .open_reader = open_reader,
     .read = read_one,
-    .close_reader = close_reader,
+    .close_reader = free,
 };

@@ -37,10 +37,12 @@ static void keep(struct peer_link *link, bool sends, int receives)
     }
 }
 
-const struct pair *pairs_of_publisher(struct peer_link *link)
+void *pairs_open_publisher(const struct station *station, struct peer_link *link)
 {
+    struct pairs_publisher *publisher = peer_allocate(station, sizeof *publisher);
     keep(link, true, NONE);
-    return link->made;
+    *publisher = (struct pairs_publisher){.station = station, .link = link, .pairs = link->made};
+    return publisher;
 }
 
 int pairs_of_reader(struct peer_link *link, unsigned number)

@@ -14,8 +14,16 @@ struct pair {
 /* Makes link->made, without descriptors; false: explained. */
 bool pairs_make(struct peer_link *link);
 
-/* Closes what is not of the publisher, not of this reader, and all. */
-const struct pair *pairs_of_publisher(struct peer_link *link);
+/* What such a publisher is; peer_free_publisher() closes it. Closes what is of the readers. */
+struct pairs_publisher {
+    const struct station *station;
+    const struct peer_link *link;
+    const struct pair *pairs;
+};
+
+void *pairs_open_publisher(const struct station *station, struct peer_link *link);
+
+/* Closes what is not of this reader; and all. */
 int pairs_of_reader(struct peer_link *link, unsigned number);
 void pairs_of_nobody(struct peer_link *link);
 

@@ -13,6 +13,12 @@ void *peer_allocate(const struct station *station, size_t bytes)
     return memory;
 }
 
+void peer_free_publisher(void *publisher, uint64_t published)
+{
+    (void)published;
+    free(publisher);
+}
+
 enum peer_ready peer_explain(struct peer_link *link, enum peer_ready ready, const char *format, ...)
 {
     va_list arguments;

@@ -90,6 +90,9 @@ extern const struct peer peer_netipc, peer_bare, peer_seqpacket, peer_stream, pe
 /* Zeroed memory, for a worker; fails it when there is none. */
 void *peer_allocate(const struct station *station, size_t bytes);
 
+/* For close_publisher, where nothing but such memory is there; free() does it for close_reader. */
+void peer_free_publisher(void *publisher, uint64_t published);
+
 /* For prepare: why it is not ready, in words. Returns ready. */
 enum peer_ready peer_explain(struct peer_link *link, enum peer_ready ready, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -10,12 +10,6 @@
 /* A pipe for each reader, of a MiB, which is what the system gives to everybody. */
 enum { BUFFER = 1 << 20 };
 
-struct publisher {
-    const struct station *station;
-    const struct peer_link *link;
-    const struct pair *pairs;
-};
-
 struct reader {
     const struct station *station;
     size_t size, taken; /* of the message at hand, what has come */
@@ -40,14 +34,7 @@ static enum peer_ready prepare(struct peer_link *link)
     return PEER_READY;
 }
 
-static void *open_publisher(const struct station *station, struct peer_link *link)
-{
-    struct publisher *publisher = peer_allocate(station, sizeof *publisher);
-    *publisher = (struct publisher){.station = station, .link = link, .pairs = pairs_of_publisher(link)};
-    return publisher;
-}
-
-static void write_all(const struct publisher *publisher, int fd, const char *bytes)
+static void write_all(const struct pairs_publisher *publisher, int fd, const char *bytes)
 {
     for (size_t left = publisher->link->size; left > 0;) {
         ssize_t written = write(fd, bytes, left);
@@ -62,15 +49,9 @@ static void write_all(const struct publisher *publisher, int fd, const char *byt
 
 static void publish(void *context, const void *bytes)
 {
-    const struct publisher *publisher = context;
+    const struct pairs_publisher *publisher = context;
     for (unsigned i = 0; i < publisher->link->readers; i++)
         write_all(publisher, publisher->pairs[i].sends, bytes);
-}
-
-static void close_publisher(void *context, uint64_t published)
-{
-    (void)published;
-    free(context);
 }
 
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
@@ -102,11 +83,6 @@ static bool read_one(void *context, enum peer_way way, void *buffer)
     return true;
 }
 
-static void close_reader(void *context)
-{
-    free(context);
-}
-
 const struct peer peer_pipe = {
     .name = "pipe",
     .delivery = PEER_EACH,
@@ -114,10 +90,10 @@ const struct peer peer_pipe = {
     .prepare = prepare,
     .settle = pairs_of_nobody,
     .clear = pairs_clear,
-    .open_publisher = open_publisher,
+    .open_publisher = pairs_open_publisher,
     .publish = publish,
-    .close_publisher = close_publisher,
+    .close_publisher = peer_free_publisher,
     .open_reader = open_reader,
     .read = read_one,
-    .close_reader = close_reader,
+    .close_reader = free,
 };

@@ -12,12 +12,6 @@
  */
 enum { BUFFER = 4 << 20, PACKET_OVERHEAD = 32 };
 
-struct publisher {
-    const struct station *station;
-    const struct peer_link *link;
-    const struct pair *pairs;
-};
-
 struct reader {
     const struct station *station;
     size_t size, taken; /* of a message of a stream that has come in part */
@@ -59,14 +53,7 @@ static enum peer_ready prepare_stream(struct peer_link *link)
     return prepare(link, SOCK_STREAM);
 }
 
-static void *open_publisher(const struct station *station, struct peer_link *link)
-{
-    struct publisher *publisher = peer_allocate(station, sizeof *publisher);
-    *publisher = (struct publisher){.station = station, .link = link, .pairs = pairs_of_publisher(link)};
-    return publisher;
-}
-
-static void send_all(const struct publisher *publisher, int fd, const char *bytes)
+static void send_all(const struct pairs_publisher *publisher, int fd, const char *bytes)
 {
     for (size_t left = publisher->link->size; left > 0;) {
         ssize_t sent = send(fd, bytes, left, MSG_NOSIGNAL);
@@ -81,15 +68,9 @@ static void send_all(const struct publisher *publisher, int fd, const char *byte
 
 static void publish(void *context, const void *bytes)
 {
-    const struct publisher *publisher = context;
+    const struct pairs_publisher *publisher = context;
     for (unsigned i = 0; i < publisher->link->readers; i++)
         send_all(publisher, publisher->pairs[i].sends, bytes);
-}
-
-static void close_publisher(void *context, uint64_t published)
-{
-    (void)published;
-    free(context);
 }
 
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
@@ -121,11 +102,6 @@ static bool read_one(void *context, enum peer_way way, void *buffer)
     return true;
 }
 
-static void close_reader(void *context)
-{
-    free(context);
-}
-
 const struct peer peer_seqpacket = {
     .name = "seqpacket",
     .delivery = PEER_EACH,
@@ -133,12 +109,12 @@ const struct peer peer_seqpacket = {
     .prepare = prepare_seqpacket,
     .settle = pairs_of_nobody,
     .clear = pairs_clear,
-    .open_publisher = open_publisher,
+    .open_publisher = pairs_open_publisher,
     .publish = publish,
-    .close_publisher = close_publisher,
+    .close_publisher = peer_free_publisher,
     .open_reader = open_reader,
     .read = read_one,
-    .close_reader = close_reader,
+    .close_reader = free,
 };
 
 const struct peer peer_stream = {
@@ -148,10 +124,10 @@ const struct peer peer_stream = {
     .prepare = prepare_stream,
     .settle = pairs_of_nobody,
     .clear = pairs_clear,
-    .open_publisher = open_publisher,
+    .open_publisher = pairs_open_publisher,
     .publish = publish,
-    .close_publisher = close_publisher,
+    .close_publisher = peer_free_publisher,
     .open_reader = open_reader,
     .read = read_one,
-    .close_reader = close_reader,
+    .close_reader = free,
 };

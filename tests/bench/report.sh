@@ -54,11 +54,3 @@ pictures_fit()
         [ -s "$place/${linked%svg}png" ] || fail "$linked is there, but not as PNG"
     done
 }
-
-needs_gnuplot()
-{
-    command -v gnuplot >/dev/null || {
-        echo 'skip: gnuplot is not installed'
-        exit 77
-    }
-}

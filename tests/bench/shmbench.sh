@@ -44,6 +44,25 @@ nothing_left()
     [ -z "$left" ] || fail "left behind: $left"
 }
 
+needs_gnuplot()
+{
+    command -v gnuplot >/dev/null || {
+        echo 'skip: gnuplot is not installed (tools/prepare.sh --group test --no-build installs it)'
+        exit 77
+    }
+}
+
+# Has the run directory in memory, so that all that is made there is in it.
+in_memory()
+{
+    [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] || {
+        echo 'skip: there is no tmpfs at /dev/shm'
+        exit 77
+    }
+    rmdir "$TMPDIR"
+    TMPDIR=$(mktemp -d -p /dev/shm)
+}
+
 # measure ARGUMENTS…: a run of the program, the shortest that there is, whose JSON is in $json afterwards
 measure()
 {

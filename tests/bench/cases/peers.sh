@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # functions and variables are those of ../shmbench.sh
-# In memory, so that all that it makes is in it.
-[ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] || {
-    echo 'skip: there is no tmpfs at /dev/shm'
-    exit 77
-}
-rmdir "$TMPDIR"
-TMPDIR=$(mktemp -d -p /dev/shm)
+in_memory
 built=$("$shmbench" peers --help | sed -n 's/^Transports: //p')
 [[ $built == 'netipc bare seqpacket stream pipe mq'* ]] || fail "built in is only: $built"
 measure peers --duration 0.3 --repeat 11 --size 64,12347

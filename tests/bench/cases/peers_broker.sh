@@ -5,12 +5,7 @@
     echo 'skip: iceoryx is not built in (packages: tools/prepare.sh --group peers)'
     exit 77
 }
-[ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] || {
-    echo 'skip: there is no tmpfs at /dev/shm'
-    exit 77
-}
-rmdir "$TMPDIR"
-TMPDIR=$(mktemp -d -p /dev/shm)
+in_memory
 # Where it would be if it had no place of its own.
 elsewhere=$(ls /tmp/roudi /dev/shm/iceoryx_mgmt 2>/dev/null || true)
 measure peers --peers iceoryx --wait spin --size 64 "${tiny[@]}"

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # functions and variables are those of ../shmbench.sh
-command -v gnuplot >/dev/null || {
-    echo 'skip: gnuplot is not installed (tools/prepare.sh --group test --no-build installs it)'
-    exit 77
-}
+needs_gnuplot
 grid=(--spin-ns "0,1000:100000:x100" --hz "2000,20000")
 # The table goes to the standard output, whole, and nothing beside it.
 measure sweep "${grid[@]}" --duration 0.2 --readers 2
