@@ -61,6 +61,13 @@ bool grid_parse(const char *text, double least, double most, struct grid *grid)
     return true;
 }
 
+void grid_print(const struct grid *grid, char *text, size_t size)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < grid->count && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%.10g", i > 0 ? "," : "", grid->values[i]);
+}
+
 struct json_object *grid_json(const struct grid *grid)
 {
     struct json_object *array = json_object_new_array();

@@ -21,6 +21,9 @@ struct grid {
  */
 bool grid_parse(const char *text, double least, double most, struct grid *grid);
 
+/* As grid_parse() takes it, without ranges; what does not fit is left out. */
+void grid_print(const struct grid *grid, char *text, size_t size);
+
 /* A JSON array. */
 struct json_object *grid_json(const struct grid *grid);
 

@@ -26,9 +26,16 @@ static void print_help(void)
          "Measures netipc on this machine, against what the machine can do.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    puts("\n"
-         "shmbench COMMAND --help has the options. Exit status: 0; 64 for a wrong command line; 128 and the signal's\n"
-         "number when interrupted; else the number of a netipc status (docs/status.md): 41 when bytes were wrong.");
+    puts(
+        "\n"
+        "shmbench COMMAND --help has the options, --version the version. Exit status: 0; 64 for a wrong command line;\n"
+        "128 and the signal's number when interrupted; else the number of a netipc status (docs/status.md): 41 when\n"
+        "bytes were wrong.");
+}
+
+static uint64_t taken_by(const struct command *command)
+{
+    return command->run != NULL ? command->taken : command->taken | OPTIONS_JSON;
 }
 
 static void print_command_help(const struct command *command)
@@ -36,7 +43,7 @@ static void print_command_help(const struct command *command)
     printf("Usage: shmbench %s [OPTION]...\n\n%s\n\n", command->name, command->help);
     if (command->more_help != NULL)
         command->more_help();
-    options_print_help(command->taken, &command->defaults);
+    options_print_help(taken_by(command), &command->defaults);
 }
 
 /* The first files that are opened would take the places of those that are closed, and get what is printed. These give
@@ -67,7 +74,7 @@ static int run(int count, char **arguments)
         if (strcmp(arguments[1], command->name) != 0)
             continue;
         struct options options = command->defaults;
-        if (!options_parse(count - 1, arguments + 1, command->taken, &options))
+        if (!options_parse(count - 1, arguments + 1, taken_by(command), &options))
             return NOTICE_USAGE;
         if (options.help) {
             print_command_help(command);

@@ -177,7 +177,7 @@ static const struct entry entries[] = {
     ENTRY(FLAG, "list", OPTIONS_REPORT, list, "", "the rows by name, and how each is measured", NO_MORE),
     ENTRY(TEXT, "only", OPTIONS_REPORT, only, "PATTERN",
           "a part: rows by name, as publish-* or read-64-1; needs --output", NO_MORE),
-    ENTRY(TEXT, "json", 0, json, "FILE", "write all figures there; - is the standard output", NO_MORE),
+    ENTRY(TEXT, "json", OPTIONS_JSON, json, "FILE", "write all figures there; - is the standard output", NO_MORE),
     ENTRY(FLAG, "quiet", 0, quiet, "", "no progress, no summary", NO_MORE),
     ENTRY(FLAG, "help", 0, help, "", "this text", NO_MORE),
 };
@@ -293,12 +293,14 @@ static void describe_default(const struct entry *entry, const struct options *de
         snprintf(text, size, "%s", entry->names[*(const unsigned *)field]);
     else if ((entry->kind == KIND_NUMBER || entry->kind == KIND_SIZE) && entry->field != FIELD(spin_ns))
         snprintf(text, size, "%llu", *(const unsigned long long *)field);
+    else if (entry->kind == KIND_GRID)
+        grid_print(field, text, size);
 }
 
 void options_print_help(uint64_t taken, const struct options *defaults)
 {
     for (size_t i = 0; i < ENTRIES; i++) {
-        char left[48], value[32];
+        char left[48], value[128];
         if (!is_taken(&entries[i], taken))
             continue;
         snprintf(left, sizeof left, "--%s %s", entries[i].name, entries[i].form);

@@ -38,10 +38,13 @@ enum options_take { OPTIONS_TAKE_REFRESH, OPTIONS_TAKE_COPY, OPTIONS_TAKE_LEASE 
 #define OPTIONS_CHANGES OPTIONS_BIT(15)
 #define OPTIONS_TAKE OPTIONS_BIT(16) /* --mode, of subscribers that follow */
 #define OPTIONS_HISTORY OPTIONS_BIT(17)
-#define OPTIONS_SIZES OPTIONS_BIT(20) /* --size, several */
-#define OPTIONS_PEERS OPTIONS_BIT(21)
-#define OPTIONS_WAYS OPTIONS_BIT(22)   /* --wait, of other transports too */
-#define OPTIONS_REPORT OPTIONS_BIT(63) /* all that only it takes */
+#define OPTIONS_SIZES OPTIONS_BIT(18) /* --size, several */
+#define OPTIONS_PEERS OPTIONS_BIT(19)
+#define OPTIONS_WAYS OPTIONS_BIT(20)    /* --wait, of other transports too */
+#define OPTIONS_PROFILE OPTIONS_BIT(21) /* --profile, which is read */
+#define OPTIONS_SWEEP OPTIONS_BIT(22)   /* --spin-ns and --hz, which are lists, and what it writes */
+#define OPTIONS_REPORT OPTIONS_BIT(23)  /* all that only it takes */
+#define OPTIONS_JSON OPTIONS_BIT(24)    /* of all that measure, which need not have it in command.taken */
 
 enum options_ways { OPTIONS_WAYS_BOTH, OPTIONS_WAYS_BLOCK, OPTIONS_WAYS_SPIN };
 
@@ -51,9 +54,6 @@ struct options_sizes {
     size_t count;
     uint64_t numbers[OPTIONS_SIZES_MOST];
 };
-
-#define OPTIONS_PROFILE OPTIONS_BIT(40) /* --profile, which is read */
-#define OPTIONS_SWEEP OPTIONS_BIT(41)   /* --spin-ns and --hz, which are lists, and what it writes */
 
 struct options {
     struct options_sizes sizes;

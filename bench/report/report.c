@@ -40,10 +40,7 @@ static bool matches_a_row(const char *patterns)
 static bool check(const struct options *options)
 {
     const char *wrong = NULL;
-    if (options->json != NULL)
-        wrong = "--json says nothing to report: its figures are in the files of --state";
-    else if (options->from != NULL &&
-             (options->state != NULL || options->resume || options->quick || options->only != NULL))
+    if (options->from != NULL && (options->state != NULL || options->resume || options->quick || options->only != NULL))
         wrong = "--from measures nothing: it excludes --state, --resume, --quick and --only";
     else if (options->output == NULL && (options->quick || options->only != NULL))
         wrong = "--quick and --only make no document to go by: name a directory for it with --output";

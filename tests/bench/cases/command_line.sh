@@ -28,6 +28,11 @@ for command in calibrate publish read latency rpc; do
     grep -q "^  $command " stdout || fail "--help does not name $command"
     "$shmbench" $command --help | grep -- '--json FILE' >/dev/null || fail "$command --help does not name --json"
 done
+# Each tells what stands for an option that was not given.
+"$shmbench" sweep --help >stdout
+grep -q -- '--hz LIST .*; default 1000,10000,20000,50000,100000$' stdout || fail "$(cat stdout)"
+"$shmbench" report --help >stdout
+! grep -q -- '--json' stdout || fail 'report --help has an option that it refuses'
 # The whole document, or none, and on the standard output nothing else.
 "$shmbench" publish "${tiny[@]}" --json - 2>stderr | jq -e '.schema == 1' >/dev/null || fail 'not one document'
 ! grep -q 'run 1 of' stderr || fail 'progress without a terminal'
