@@ -293,12 +293,6 @@ static void add_readings(struct latency_run *shared)
     }
 }
 
-static uint64_t count_of(const struct options *options)
-{
-    double count = options->hz * options->duration / (double)options->repeat;
-    return count < 1 ? 1 : (uint64_t)(count + 0.5);
-}
-
 static size_t bytes_of(const struct options *options)
 {
     return sizeof(struct latency_run) + options->readers * sizeof(struct latency_reading);
@@ -315,7 +309,7 @@ struct latency_run *latency_run(struct experiment *experiment, const struct opti
     shared->audience.run_dir = experiment->run_dir.path;
     shared->audience.size = options->size;
     shared->audience.profile = profile;
-    shared->count = count_of(options);
+    shared->count = options_dates_a_run(options);
     bool good = !with_baselines || baseline_open(&shared->baseline, options->size);
     if (good) {
         good = experiment_supervise(experiment, supervise, shared);

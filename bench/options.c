@@ -362,6 +362,12 @@ uint64_t options_spin_ns(const struct options *options)
     }
 }
 
+uint64_t options_dates_a_run(const struct options *options)
+{
+    double dates = options->hz * options->duration / (double)options->repeat;
+    return dates < 1 ? 1 : (uint64_t)(dates + 0.5);
+}
+
 const char *options_wait_name(unsigned wait)
 {
     return wait_names[wait];

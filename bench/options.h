@@ -86,6 +86,9 @@ void options_describe(uint64_t taken, const struct options *options, struct json
 /* The spin of the subscribers. */
 uint64_t options_spin_ns(const struct options *options);
 
+/* Publications of each run at --hz, if runs have nothing else to do; 1 at least. */
+uint64_t options_dates_a_run(const struct options *options);
+
 const char *options_wait_name(unsigned wait);
 const char *options_take_name(unsigned take);
 
