@@ -4,9 +4,8 @@
 static const struct table tables[] = {
     {"publish",
      "Publishing",
-     "`netipc_publish` with attached subscribers that do not wait, against `memcpy` of the same bytes into as many "
-     "buffers\n"
-     "in turn. The difference is what the protocol costs; the ratio tells for large snapshots.",
+     "`netipc_publish` with attached subscribers that do not wait, against `memcpy` of the same bytes into as many\n"
+     "buffers in turn. The difference is what the protocol costs; the ratio tells for large snapshots.",
      NULL,
      NULL,
      {{"size", "params/size", FORMAT_SIZE},
@@ -18,9 +17,9 @@ static const struct table tables[] = {
       {"wake calls", "results/wakes_sent", FORMAT_NUMBER}}},
     {"read",
      "Reading",
-     "In a subscriber: a whole read by copy, against `memcpy` out of memory that the publisher has written; a lease\n"
-     "acquired and released, which copies nothing; one poll of the generation. With a rate the publisher publishes\n"
-     "meanwhile, so that a part of the bytes comes from its core, on both sides of the comparison.",
+     "In a subscriber: a whole read by copy, against `memcpy` out of memory that the publisher has written; a\n"
+     "lease acquired and released, which copies nothing; one poll of the generation. With a rate the publisher\n"
+     "publishes meanwhile, so that a part of the bytes comes from its core, on both sides of the comparison.",
      NULL,
      NULL,
      {{"size", "params/size", FORMAT_SIZE},
@@ -34,11 +33,10 @@ static const struct table tables[] = {
       {"poll, ns", "results/poll_ns", FORMAT_SERIES}}},
     {"latency",
      "Latency",
-     "From just before `netipc_publish` in one process until the bytes are in the other's own buffer. Two baselines "
-     "are\n"
-     "taken between the same two processes in the same runs: the hand-off, an unprotected copy with a receiver that "
-     "waits\n"
-     "in the same manner, and one way, half a round trip of a line. CPU time is in percent of one CPU.",
+     "From just before `netipc_publish` in one process until the bytes are in the other's own buffer. Two\n"
+     "baselines are taken between the same two processes in the same runs: the hand-off, an unprotected copy with\n"
+     "a receiver that waits in the same manner, and one way, half a round trip of a line. CPU time is in percent\n"
+     "of one CPU.",
      NULL,
      NULL,
      {{"wait", "params/wait", FORMAT_TEXT},
@@ -57,8 +55,8 @@ static const struct table tables[] = {
       {"subscriber, % CPU", "results/subscribers_cpu_percent", FORMAT_NUMBER}}},
     {"refresh",
      "Refreshing a cache",
-     "`netipc_cache_refresh` after each publication of cgroups, all of which have changed, against a `memcpy` of the\n"
-     "payload that was written by the other core; and what it costs to see that nothing has changed.",
+     "`netipc_cache_refresh` after each publication of cgroups, all of which have changed, against a `memcpy` of\n"
+     "the payload that was written by the other core; and what it costs to see that nothing has changed.",
      NULL,
      NULL,
      {{"items", "params/items", FORMAT_NUMBER},
@@ -72,9 +70,9 @@ static const struct table tables[] = {
       {"nothing changed, ns", "ratios/unchanged_ns", FORMAT_NUMBER}}},
     {"lookup",
      "Lookups",
-     "Of an item by name: in the cache, each with its own enter and leave or 256 within one; in the region in place,\n"
-     "under a lease; against chains of private copies that nobody may change. Scaling is the lookups of two threads\n"
-     "against those of one.",
+     "Of an item by name: in the cache, each with its own enter and leave or 256 within one; in the region in\n"
+     "place, under a lease; against chains of private copies that nobody may change. Scaling is the lookups of two\n"
+     "threads against those of one.",
      NULL,
      NULL,
      {{"items", "params/items", FORMAT_NUMBER},
@@ -87,11 +85,9 @@ static const struct table tables[] = {
       {"scaling, private", "ratios/bare_scaling", FORMAT_NUMBER}}},
     {"rpc",
      "Calls",
-     "A call of `increment`, from before `netipc_client_call` until it has returned, against packets of the same "
-     "length\n"
-     "between the same two processes on a bare pair of sockets. The last ratio is that of the 99th percentile of "
-     "clients\n"
-     "beside one that floods and one that is stopped, against the same clients alone.",
+     "A call of `increment`, from before `netipc_client_call` until it has returned, against packets of the same\n"
+     "length between the same two processes on a bare pair of sockets. The last ratio is that of the 99th\n"
+     "percentile of clients beside one that floods and one that is stopped, against the same clients alone.",
      NULL,
      NULL,
      {{"clients", "params/clients", FORMAT_NUMBER},
@@ -109,12 +105,10 @@ static const struct table tables[] = {
       {"polite p99 beside / alone", "ratios/polite_p99_over_alone", FORMAT_NUMBER}}},
     {"fanout",
      "Fan-out",
-     "Snapshots of cgroups at a fixed rate, which all subscribers take into a cache. CPU time is in percent of one "
-     "CPU, that\n"
-     "of all subscribers together; the benchmark's own work, making and checking the snapshots, is not in it. The "
-     "bare\n"
-     "hand-off is `memcpy`, one store and one wake-up of all. The spread is from the first to the last that has a "
-     "snapshot.",
+     "Snapshots of cgroups at a fixed rate, which all subscribers take into a cache. CPU time is in percent of one\n"
+     "CPU, that of all subscribers together; the benchmark's own work, making and checking the snapshots, is not\n"
+     "in it. The bare hand-off is `memcpy`, one store and one wake-up of all. The spread is from the first to the\n"
+     "last that has a snapshot.",
      NULL,
      NULL,
      {{"subscribers", "params/readers", FORMAT_NUMBER},
@@ -133,9 +127,8 @@ static const struct table tables[] = {
       {"subscribers, PSS", "results/subscribers_pss_bytes", FORMAT_SIZE}}},
     {"history",
      "History",
-     "The ring as a history: what a sample costs to publish and to read by number, against `memcpy` of the same bytes, "
-     "and\n"
-     "whether a reader that was absent for three quarters of the history finds all that it missed.",
+     "The ring as a history: what a sample costs to publish and to read by number, against `memcpy` of the same\n"
+     "bytes, and whether a reader that was absent for three quarters of the history finds all that it missed.",
      NULL,
      NULL,
      {{"size", "params/size", FORMAT_SIZE},
@@ -152,9 +145,8 @@ static const struct table tables[] = {
       {"a sample", "results/sample_bytes", FORMAT_SIZE}}},
     {"sweep",
      "Spin budgets",
-     "Fixed spin budgets at several rates, and the adaptive wait. The cost is the median latency and the subscriber's "
-     "CPU\n"
-     "time for one publication.",
+     "Fixed spin budgets at several rates, and the adaptive wait. The cost is the median latency and the\n"
+     "subscriber's CPU time for one publication.",
      "results/points/*",
      NULL,
      {{"Hz", "results/points/%1/hz", FORMAT_NUMBER},
@@ -182,11 +174,10 @@ static const struct table tables[] = {
       {"its p50, ns", "results/knees/%1/fastest_latency_p50_ns", FORMAT_NUMBER}}},
     {"peers",
      "Other transports",
-     "The same work over other transports, each in turn with netipc in the same runs: flat out, and at a fixed rate.\n"
-     "`each` delivers every message, and the publisher waits for its reader; `latest` delivers what is newest when "
-     "the\n"
-     "reader looks; `some` loses what a slow reader does not take. `bare` is no transport, but memory that nothing\n"
-     "protects. A ratio over 1 is in favour of netipc.",
+     "The same work over other transports, each in turn with netipc in the same runs: flat out, and at a fixed\n"
+     "rate. `each` delivers every message, and the publisher waits for its reader; `latest` delivers what is\n"
+     "newest when the reader looks; `some` loses what a slow reader does not take. `bare` is no transport, but\n"
+     "memory that nothing protects. A ratio over 1 is in favour of netipc.",
      "results/*/*/*",
      "latency_ns",
      {{"size", "%1", FORMAT_KEY_SIZE},

@@ -4,8 +4,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
-/* Not the product of all options, but what tells something. The whole takes some 7 minutes, and what is measured again
- * since it was not stable as long as there are 12. */
+/* Not the product of all options, but what tells something. The whole takes some 7 minutes, and 12 at most with what is
+ * measured again since it was not stable. */
 static const struct row rows[] = {
     {"calibrate", "calibrate", 0, 2},
 
