@@ -156,9 +156,8 @@ void conditions_print_calibration(const struct results *results, FILE *out)
                  {"memcpy of 8 MiB, ns", NULL, 8388608},
                  {"stolen time, %", "steal_percent", 0}};
     fputs("## Calibration\n\n"
-          "What the machine can do by itself: `shmbench calibrate`, and the least and the most of the shorter ones "
-          "before\n"
-          "and after each measurement. A measurement is *stable* when its two agree to within 30 %.\n\n"
+          "What the machine can do by itself: `shmbench calibrate`, and the least and the most of the shorter ones\n"
+          "before and after each measurement. A measurement is *stable* when its two agree to within 30 %.\n\n"
           "| | calibrate | least | most |\n| --- | ---: | ---: | ---: |\n",
           out);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
