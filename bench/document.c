@@ -2,8 +2,8 @@
 #include "bench/document.h"
 
 #include "bench/notice.h"
+#include "bench/whole_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,25 +133,13 @@ static bool told(const struct document_file *file, bool good)
     return good;
 }
 
-static bool write_all(int fd, const char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR)
-            return false;
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
 bool document_fill(struct document_file *file, const char *text)
 {
     if (file->path == NULL)
         return true;
     if (file->temporary == NULL)
         return told(file, fputs(text, stdout) >= 0 && fflush(stdout) == 0);
-    return told(file, write_all(file->fd, text));
+    return told(file, whole_file_fill(file->fd, text));
 }
 
 bool document_keep(struct document_file *file)

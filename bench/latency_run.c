@@ -277,20 +277,15 @@ static bool supervise(struct experiment *experiment, void *context, struct crew 
     return good && crew_finish(crew, patience_ns);
 }
 
-/* Adds what the others have seen to the first. */
-static void add_readings(struct latency_run *shared)
+void latency_reading_add(struct latency_reading *sum, const struct latency_reading *one)
 {
-    struct latency_reading *all = &shared->readings[0];
-    for (uint64_t i = 1; i < shared->options.readers; i++) {
-        const struct latency_reading *one = &shared->readings[i];
-        distribution_merge(&all->latency_ns, &one->latency_ns);
-        all->seen += one->seen;
-        all->missed += one->missed;
-        all->overruns += one->overruns;
-        all->sleeps += one->sleeps;
-        all->spins += one->spins;
-        all->cpu_ns += one->cpu_ns;
-    }
+    distribution_merge(&sum->latency_ns, &one->latency_ns);
+    sum->seen += one->seen;
+    sum->missed += one->missed;
+    sum->overruns += one->overruns;
+    sum->sleeps += one->sleeps;
+    sum->spins += one->spins;
+    sum->cpu_ns += one->cpu_ns;
 }
 
 static size_t bytes_of(const struct options *options)
@@ -317,7 +312,8 @@ struct latency_run *latency_run(struct experiment *experiment, const struct opti
             baseline_close(&shared->baseline);
     }
     if (good) {
-        add_readings(shared);
+        for (uint64_t i = 1; i < options->readers; i++)
+            latency_reading_add(&shared->readings[0], &shared->readings[i]);
         return shared;
     }
     latency_run_free(shared);

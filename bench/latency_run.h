@@ -21,6 +21,9 @@ struct latency_reading {
     uint64_t seen, missed, overruns, sleeps, spins, cpu_ns;
 };
 
+/* All of it but run_ns. */
+void latency_reading_add(struct latency_reading *sum, const struct latency_reading *one);
+
 /* In memory that all of its processes share. */
 struct latency_run {
     struct audience audience;

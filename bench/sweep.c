@@ -53,17 +53,6 @@ static void lay_out(const struct options *options, struct point *points)
 
 /* --- measuring --- */
 
-static void add_reading(struct latency_reading *sum, const struct latency_reading *one)
-{
-    distribution_merge(&sum->latency_ns, &one->latency_ns);
-    sum->seen += one->seen;
-    sum->missed += one->missed;
-    sum->overruns += one->overruns;
-    sum->sleeps += one->sleeps;
-    sum->spins += one->spins;
-    sum->cpu_ns += one->cpu_ns;
-}
-
 /* Once, for as long as a run of a point takes. */
 static bool visit(struct experiment *experiment, struct point *point)
 {
@@ -78,7 +67,7 @@ static bool visit(struct experiment *experiment, struct point *point)
     if (run == NULL)
         return false;
     const struct latency_reading *all = &run->readings[0];
-    add_reading(&point->seen, all);
+    latency_reading_add(&point->seen, all);
     distribution_merge(&point->publish_ns, &run->publish_ns);
     series_add(&point->latency_p50_ns, distribution_quantile(&all->latency_ns, 0.5));
     series_add(&point->cpu_each_ns, (double)all->cpu_ns / (double)all->seen); /* the last is seen by each */

@@ -10,7 +10,7 @@
 #include "bench/report/pictures.h"
 #include "bench/report/staging.h"
 #include "bench/report/state.h"
-#include "bench/report/whole_file.h"
+#include "bench/whole_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

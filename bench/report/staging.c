@@ -2,7 +2,7 @@
 #include "bench/report/staging.h"
 
 #include "bench/notice.h"
-#include "bench/report/whole_file.h"
+#include "bench/whole_file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "bench/report/state.h"
 
 #include "bench/notice.h"
-#include "bench/report/whole_file.h"
+#include "bench/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

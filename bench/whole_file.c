@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/report/whole_file.h"
+#include "bench/whole_file.h"
 
 #include "bench/notice.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool write_all(int file, const char *text)
+bool whole_file_fill(int file, const char *text)
 {
     for (size_t left = strlen(text); left > 0;) {
         ssize_t written = write(file, text, left);
@@ -20,7 +20,7 @@ static bool write_all(int file, const char *text)
             left -= (size_t)written;
         }
     }
-    return fsync(file) == 0;
+    return true;
 }
 
 bool whole_file_write(int directory, const char *name, const char *text)
@@ -28,7 +28,7 @@ bool whole_file_write(int directory, const char *name, const char *text)
     char temporary[80];
     snprintf(temporary, sizeof temporary, ".%s.new", name);
     int file = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool good = file >= 0 && write_all(file, text);
+    bool good = file >= 0 && whole_file_fill(file, text) && fsync(file) == 0;
     if (file >= 0)
         good = close(file) == 0 && good;
     good = good && renameat(directory, temporary, directory, name) == 0;
