@@ -7,11 +7,9 @@
 
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /*
  * nng, pub to sub over its ipc transport, with messages that it does not copy. Queues are of one message, which a later
@@ -40,25 +38,6 @@ static void expect(const struct station *station, int result, const char *what)
         station_fail(station, NETIPC_SYSTEM, "nng cannot %s: %s", what, nng_strerror(result));
 }
 
-static void path_of(const struct peer_link *link, char path[PEER_PATH])
-{
-    snprintf(path, PEER_PATH, "%s/nng", link->dir);
-}
-
-static void settle(struct peer_link *link)
-{
-    char path[PEER_PATH];
-    path_of(link, path);
-    unlink(path);
-}
-
-static void url_of(const struct peer_link *link, char url[PEER_PATH + 8])
-{
-    char path[PEER_PATH];
-    path_of(link, path);
-    snprintf(url, PEER_PATH + 8, "ipc://%s", path);
-}
-
 static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct publisher *publisher = context;
@@ -68,12 +47,12 @@ static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *context)
 
 static void *open_publisher(const struct station *station, struct peer_link *link)
 {
-    char url[PEER_PATH + 8];
+    char url[PEER_ADDRESS];
     struct publisher *publisher = peer_allocate(station, sizeof *publisher);
     publisher->station = station;
     publisher->size = link->size;
     publisher->readers = link->readers;
-    url_of(link, url);
+    peer_ipc_address(link, url);
     expect(station, nng_pub0_open(&publisher->socket), "make a socket");
     expect(station, nng_socket_set_int(publisher->socket, NNG_OPT_SENDBUF, QUEUE), "set the length of its queues");
     expect(station, nng_pipe_notify(publisher->socket, NNG_PIPE_EV_ADD_POST, on_connected, publisher),
@@ -113,12 +92,12 @@ static void close_publisher(void *context, uint64_t published)
 
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
 {
-    char url[PEER_PATH + 8];
+    char url[PEER_ADDRESS];
     struct reader *reader = peer_allocate(station, sizeof *reader);
     (void)number;
     reader->station = station;
     reader->size = link->size;
-    url_of(link, url);
+    peer_ipc_address(link, url);
     expect(station, nng_sub0_open(&reader->socket), "make a socket");
     expect(station, nng_socket_set_int(reader->socket, NNG_OPT_RECVBUF, QUEUE), "set the length of its queue");
     expect(station, nng_socket_set_bool(reader->socket, NNG_OPT_SUB_PREFNEW, true), "prefer new messages");
@@ -156,7 +135,7 @@ const struct peer peer_nng = {
     .name = "nng",
     .delivery = PEER_SOME,
     .ways = 1u << PEER_BLOCK | 1u << PEER_SPIN,
-    .settle = settle,
+    .settle = peer_remove_socket,
     .open_publisher = open_publisher,
     .await_readers = await_readers,
     .publish = publish,

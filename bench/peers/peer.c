@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 void *peer_allocate(const struct station *station, size_t bytes)
 {
@@ -17,6 +18,20 @@ void peer_free_publisher(void *publisher, uint64_t published)
 {
     (void)published;
     free(publisher);
+}
+
+#define IPC "ipc://"
+
+void peer_ipc_address(const struct peer_link *link, char address[PEER_ADDRESS])
+{
+    snprintf(address, PEER_ADDRESS, IPC "%s/socket", link->dir);
+}
+
+void peer_remove_socket(struct peer_link *link)
+{
+    char address[PEER_ADDRESS];
+    peer_ipc_address(link, address);
+    unlink(address + sizeof IPC - 1);
 }
 
 enum peer_ready peer_explain(struct peer_link *link, enum peer_ready ready, const char *format, ...)

@@ -43,7 +43,7 @@ enum peer_ready {
     PEER_FAILED  /* something is missing that could be there: that ends the measurement */
 };
 
-enum { PEER_WHY = 200, PEER_PATH = 128 };
+enum { PEER_WHY = 200, PEER_PATH = 128, PEER_ADDRESS = PEER_PATH + 8 };
 
 /* Made before the processes are forked, and the same in all of them. */
 struct peer_link {
@@ -92,6 +92,10 @@ void *peer_allocate(const struct station *station, size_t bytes);
 
 /* For close_publisher, where nothing but such memory is there; free() does it for close_reader. */
 void peer_free_publisher(void *publisher, uint64_t published);
+
+/* "ipc://…", for transports that take such addresses: of a socket in link->dir. peer_remove_socket() is for settle. */
+void peer_ipc_address(const struct peer_link *link, char address[PEER_ADDRESS]);
+void peer_remove_socket(struct peer_link *link);
 
 /* For prepare: why it is not ready, in words. Returns ready. */
 enum peer_ready peer_explain(struct peer_link *link, enum peer_ready ready, const char *format, ...)

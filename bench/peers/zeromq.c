@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <zmq.h>
 
 /*
@@ -36,18 +33,6 @@ static _Noreturn void fail(const struct station *station, const char *what)
     station_fail(station, NETIPC_SYSTEM, "ZeroMQ cannot %s: %s", what, zmq_strerror(errno));
 }
 
-static void path_of(const struct peer_link *link, char path[PEER_PATH])
-{
-    snprintf(path, PEER_PATH, "%s/zeromq", link->dir);
-}
-
-static void settle(struct peer_link *link)
-{
-    char path[PEER_PATH];
-    path_of(link, path);
-    unlink(path);
-}
-
 static void set(const struct station *station, void *socket, int option, int value)
 {
     if (zmq_setsockopt(socket, option, &value, sizeof value) != 0)
@@ -69,21 +54,14 @@ static void close_socket(void *context, void *socket)
     zmq_ctx_term(context);
 }
 
-static void endpoint_of(const struct peer_link *link, char endpoint[PEER_PATH + 8])
-{
-    char path[PEER_PATH];
-    path_of(link, path);
-    snprintf(endpoint, PEER_PATH + 8, "ipc://%s", path);
-}
-
 static void *open_publisher(const struct station *station, struct peer_link *link)
 {
-    char endpoint[PEER_PATH + 8];
+    char endpoint[PEER_ADDRESS];
     struct publisher *publisher = peer_allocate(station, sizeof *publisher);
     publisher->station = station;
     publisher->size = link->size;
     open_socket(station, ZMQ_PUB, &publisher->context, &publisher->socket);
-    endpoint_of(link, endpoint);
+    peer_ipc_address(link, endpoint);
     if (zmq_bind(publisher->socket, endpoint) != 0)
         fail(station, "bind its socket");
     return publisher;
@@ -125,7 +103,7 @@ static void connect_to(const struct reader *reader, const char *endpoint)
 
 static void *open_reader(const struct station *station, struct peer_link *link, unsigned number)
 {
-    char endpoint[PEER_PATH + 8];
+    char endpoint[PEER_ADDRESS];
     struct reader *reader = peer_allocate(station, sizeof *reader);
     (void)number;
     reader->station = station;
@@ -134,7 +112,7 @@ static void *open_reader(const struct station *station, struct peer_link *link, 
     set(station, reader->socket, ZMQ_CONFLATE, 1);
     if (zmq_setsockopt(reader->socket, ZMQ_SUBSCRIBE, "", 0) != 0)
         fail(station, "subscribe");
-    endpoint_of(link, endpoint);
+    peer_ipc_address(link, endpoint);
     connect_to(reader, endpoint);
     return reader;
 }
@@ -165,7 +143,7 @@ const struct peer peer_zeromq = {
     .name = "zeromq",
     .delivery = PEER_SOME,
     .ways = 1u << PEER_BLOCK | 1u << PEER_SPIN,
-    .settle = settle,
+    .settle = peer_remove_socket,
     .open_publisher = open_publisher,
     .publish = publish,
     .close_publisher = close_publisher,
