@@ -10,10 +10,10 @@ finish()
 }
 
 # report ARGUMENTS…: a short one in $place, of three rows
-rows='publish-32-1 publish-64-1 read-32-1'
+part=(--quick --only 'publish-32-1 publish-64-1 read-32-1' --state "$place/state" --output "$place")
 report()
 {
-    "$shmbench" report --quick --only "$rows" --state "$place/state" --output "$place" "$@" >stdout 2>stderr
+    "$shmbench" report "${part[@]}" "$@" >stdout 2>stderr
 }
 
 # report_wrong STATUS TEXT ARGUMENTS…: it says so, and nothing in $place but the kept rows has changed

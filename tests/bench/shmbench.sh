@@ -76,7 +76,8 @@ measure()
     expect '(.stable | type) == "boolean" and .stable == (.unstable == [])'
     expect '.machine.cpus | length >= 2'
     expect '[.. | numbers | select(isnan or isinfinite)] == []'
-    [ "$1" = calibrate ] || expect '[.calibration.before, .calibration.after] | all(.oneway_ns.p50 > 0 and .clock_ns > 0)'
+    [ "$1" = calibrate ] ||
+        expect '[.calibration.before, .calibration.after] | all(.oneway_ns.p50 > 0 and .clock_ns > 0)'
 }
 
 expect()

@@ -4,7 +4,7 @@
 . "$(dirname "$script")/../report.sh"
 needs_gnuplot
 # It is interrupted when it has measured one row.
-env --default-signal=INT "$shmbench" report --quick --only "$rows" --state "$place/state" --output "$place" 2>stderr >stdout &
+env --default-signal=INT "$shmbench" report "${part[@]}" 2>stderr >stdout &
 running=$!
 until [ -e "$place/state/publish-32-1.json" ]; do
     kill -0 $running 2>/dev/null || fail "it has ended: $(cat stderr)"
@@ -19,7 +19,7 @@ grep -q 'nothing was replaced; .* --resume goes on' stderr || fail "$(cat stderr
 nothing_left
 kept=$(cksum "$place/state/publish-32-1.json")
 # It is not begun anew by mistake, and goes on where it was.
-report_wrong 64 'did not come to its end: go on with --resume' --quick --only "$rows" --state "$place/state" --output "$place"
+report_wrong 64 'did not come to its end: go on with --resume' "${part[@]}"
 sleep 1.1 # parts are told apart by the second in which they began
 report --resume || fail "$(cat stderr)"
 grep -q '^shmbench: [12] rows are taken over' stderr || fail "$(cat stderr)"
