@@ -195,15 +195,13 @@ static bool read_steal(uint64_t *stolen, uint64_t *all)
 
 static bool run(const struct cpus *cpus, struct shared *shared, int *failure)
 {
-    enum { PATIENCE = 120 };
-    const uint64_t patience_ns = PATIENCE * UINT64_C(1000000000);
     struct crew crew = {0};
     uint64_t stolen[2], all[2];
     bool known = read_steal(&stolen[0], &all[0]);
     bool good = crew_add(&crew, "calibrating process", cpus->numbers[0], measure, shared) &&
                 crew_add(&crew, "answering process", cpus->numbers[1], answer, shared) &&
-                crew_meet(&crew, 0, 2, patience_ns) && crew_meet(&crew, 0, 2, patience_ns) &&
-                crew_finish(&crew, patience_ns);
+                crew_meet(&crew, 0, 2, CREW_PATIENCE_NS) && crew_meet(&crew, 0, 2, CREW_PATIENCE_NS) &&
+                crew_finish(&crew, CREW_PATIENCE_NS);
     known = known && read_steal(&stolen[1], &all[1]) && all[1] > all[0];
     shared->calibration.steal_percent =
         known ? 100.0 * (double)(stolen[1] - stolen[0]) / (double)(all[1] - all[0]) : -1;
