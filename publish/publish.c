@@ -201,6 +201,7 @@ netipc_status netipc_publish_begin(netipc_publisher *publisher, size_t minimum, 
     if (status != NETIPC_OK)
         return status;
     publisher->lent = true;
+    netipc_payload_order(); /* whoever builds there may do it by a large memcpy() */
     *data = slot_to_fill(publisher);
     *capacity = capacity_to_fill(publisher);
     return NETIPC_OK;

@@ -30,6 +30,11 @@ void netipc_payload_own(void *shared, size_t length)
 
 #include <emmintrin.h>
 
+void netipc_payload_order(void)
+{
+    _mm_sfence();
+}
+
 bool netipc_payload_can_stream(void)
 {
     return true;
@@ -42,6 +47,7 @@ void netipc_payload_stream_in(void *shared, const void *bytes, size_t length)
     unsigned char *to = shared;
     const unsigned char *from = bytes;
     size_t whole = length - length % LINE;
+    netipc_payload_order();
     for (size_t at = 0; at < whole; at += WORD)
         _mm_stream_si128((__m128i *)(void *)(to + at), _mm_loadu_si128((const __m128i *)(const void *)(from + at)));
     _mm_sfence();
@@ -49,6 +55,10 @@ void netipc_payload_stream_in(void *shared, const void *bytes, size_t length)
 }
 
 #else
+
+void netipc_payload_order(void)
+{
+}
 
 bool netipc_payload_can_stream(void)
 {
@@ -107,14 +117,21 @@ void netipc_payload_copy_out(void *bytes, const void *shared, size_t length)
 
 #else
 
+/* What a C library copies past the caches is more than this. */
+enum { PLAIN_MOST = 16384 };
+
 void netipc_payload_copy_in(void *shared, const void *bytes, size_t length)
 {
+    if (length > PLAIN_MOST)
+        netipc_payload_order();
     if (length > 0)
         memcpy(shared, bytes, length);
 }
 
 void netipc_payload_clear(void *shared, size_t length)
 {
+    if (length > PLAIN_MOST)
+        netipc_payload_order();
     if (length > 0)
         memset(shared, 0, length);
 }

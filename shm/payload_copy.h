@@ -15,13 +15,20 @@
  * copy by relaxed atomics, so that whatever it reports there is about something else.
  */
 
-/* Into a claimed slot; ordered before the release store of its seq. */
+/*
+ * Non-temporal stores of x86, those past the caches, are in no order with other stores, neither with those behind them
+ * nor with those before: P9 says nothing to who finds them in a slot sooner than P9. So there are fences on both sides,
+ * in the copies here and, for large ones, in the memcpy() of C libraries behind it. For what others write into a slot,
+ * this is the one before.
+ */
+void netipc_payload_order(void);
+
+/* Into a claimed slot; ordered behind its claim and before the release store of its seq. */
 void netipc_payload_copy_in(void *shared, const void *bytes, size_t length);
 
 /*
  * Whether netipc_payload_stream_in() does what it says, on this architecture: the same as netipc_payload_copy_in(), but
- * past the caches, by non-temporal stores. These are ordered by nothing but a fence of their own, which is in it: a
- * release store of seq behind it orders them as any others. When that pays is told in streaming.h.
+ * past the caches, by non-temporal stores. When that pays is told in streaming.h.
  */
 bool netipc_payload_can_stream(void);
 void netipc_payload_stream_in(void *shared, const void *bytes, size_t length);
