@@ -4,8 +4,9 @@
 
 /*
  * The one door to liburcu: read sections of this process and grace periods, of its flavour "bp", which registers
- * threads by itself. Its functions are called, not inlined, as its licence (LGPL) asks of a dynamically linked user of
- * another licence. Its callbacks are not used: docs/decisions/0016.
+ * threads by itself. Its functions are called, as its licence (LGPL) asks of a dynamically linked user of another
+ * licence, but for the few lines that begin and end a section: these are inlined, as it allows. Its callbacks are not
+ * used. Both: docs/decisions/0016.
  *
  *   reader                                  owner
  *   netipc_rcu_enter()                      pointer ← new, release
