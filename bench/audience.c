@@ -138,19 +138,51 @@ void *audience_buffer(const struct station *station, size_t size)
     return buffer;
 }
 
-static void look(const struct station *station, const struct audience *audience, netipc_subscriber *subscriber,
-                 void *buffer)
+struct idler {
+    const struct station *station;
+    const struct audience *audience;
+    netipc_subscriber *subscriber;
+    netipc_reader *reader;
+    void *buffer;
+    uint64_t reads;
+};
+
+static void look_at(struct idler *idler, uint64_t wanted, uint64_t expected)
 {
     netipc_snapshot_info info = {.size = sizeof info};
-    uint64_t published = atomic_load(&audience->published);
-    netipc_status status = netipc_subscriber_read(subscriber, buffer, audience->size, &info);
+    size_t size = idler->audience->size;
+    netipc_status status = netipc_reader_read(idler->reader, wanted, idler->buffer, size, &info);
     if (status != NETIPC_OK)
-        station_fail_status(station, status, "cannot read");
-    if (info.generation != published || info.length != audience->size ||
-        !payload_check(buffer, audience->size, published, NULL))
-        station_fail(station, NETIPC_CORRUPT, "read %llu bytes of generation %llu, which are not those of %llu",
+        station_fail_status(idler->station, status, "cannot read");
+    if (info.generation != expected || info.length != size || !payload_check(idler->buffer, size, expected, NULL))
+        station_fail(idler->station, NETIPC_CORRUPT, "read %llu bytes of generation %llu, which are not those of %llu",
                      (unsigned long long)info.length, (unsigned long long)info.generation,
-                     (unsigned long long)published);
+                     (unsigned long long)expected);
+    idler->reads++;
+}
+
+/* At the latest snapshot; and the first of the processes at all that are still in the ring. */
+static void look(struct idler *idler)
+{
+    uint64_t published = atomic_load(&idler->audience->published), generations[NETIPC_SLOTS_MAX];
+    size_t count = 0;
+    look_at(idler, NETIPC_GENERATION_LATEST, published);
+    if (idler->station->number != 1)
+        return;
+    netipc_status status = netipc_reader_history(idler->reader, generations, NETIPC_SLOTS_MAX, &count);
+    if (status != NETIPC_OK)
+        station_fail_status(idler->station, status, "cannot list the history");
+    for (size_t i = 0; i < count; i++)
+        look_at(idler, generations[i], published - (count - 1 - i));
+}
+
+static void check_reads(const struct idler *idler)
+{
+    netipc_subscriber_info info = {.size = sizeof info};
+    netipc_status status = netipc_subscriber_status(idler->subscriber, &info);
+    if (status != NETIPC_OK || info.reads != idler->reads)
+        station_fail(idler->station, NETIPC_CORRUPT, "the subscriber counts %llu reads where %llu were made",
+                     (unsigned long long)info.reads, (unsigned long long)idler->reads);
 }
 
 void audience_idle(struct station *station, void *context)
@@ -158,8 +190,12 @@ void audience_idle(struct station *station, void *context)
     struct audience *audience = context;
     netipc_subscriber_config config;
     netipc_subscriber_config_init(&config);
-    netipc_subscriber *subscriber = audience_attach(station, audience, &config);
-    void *buffer = audience_buffer(station, audience->size);
+    struct idler idler = {.station = station, .audience = audience};
+    idler.subscriber = audience_attach(station, audience, &config);
+    idler.buffer = audience_buffer(station, audience->size);
+    netipc_status status = netipc_reader_open(idler.subscriber, &idler.reader);
+    if (status != NETIPC_OK)
+        station_fail_status(station, status, "cannot open a reader");
     station_meet(station);
     struct audience_start start = audience_start();
     for (uint64_t own_ns = 0;;) {
@@ -169,9 +205,11 @@ void audience_idle(struct station *station, void *context)
             audience_end_subscriber(audience, &start, own_ns);
             break;
         }
-        look(station, audience, subscriber, buffer);
+        look(&idler);
         own_ns += usage_thread_ns() - before_ns;
     }
-    netipc_subscriber_close(subscriber);
-    free(buffer);
+    check_reads(&idler);
+    netipc_reader_close(idler.reader);
+    netipc_subscriber_close(idler.subscriber);
+    free(idler.buffer);
 }

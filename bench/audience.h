@@ -72,7 +72,7 @@ void *audience_buffer(const struct station *station, size_t size);
 /*
  * The work of an idle subscriber, with a struct audience: attaches, then sleeps at its meeting point without waiting
  * for the publisher. Each time that it is let go it looks whether the latest snapshot is the one it should be, and
- * whether its bytes are.
+ * whether its bytes are; as the first process beside the publisher, it looks at all that the ring still has.
  */
 void audience_idle(struct station *station, void *context);
 

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct shared {
     struct audience audience;
@@ -35,11 +34,22 @@ static unsigned char *source(const struct bench *bench, uint64_t index)
     return bench->sources + index * bench->stride;
 }
 
-static void fill_sources(void *context, uint64_t times)
+static void fill_sources(const struct bench *bench, uint64_t first, uint64_t times)
 {
-    struct bench *bench = context;
     for (uint64_t i = 0; i < times; i++)
-        payload_fill(source(bench, i), bench->shared->audience.size, bench->published + 1 + i);
+        payload_fill(source(bench, i), bench->shared->audience.size, first + i);
+}
+
+static void prepare_publications(void *context, uint64_t times)
+{
+    const struct bench *bench = context;
+    fill_sources(bench, bench->published + 1, times);
+}
+
+static void prepare_copies(void *context, uint64_t times)
+{
+    const struct bench *bench = context;
+    fill_sources(bench, bench->copied, times);
 }
 
 static void publish(void *context, uint64_t times)
@@ -66,8 +76,9 @@ static void copy(void *context, uint64_t times)
 static void check_copy(void *context, uint64_t times)
 {
     const struct bench *bench = context;
-    if (memcmp(baseline_buffer(&bench->shared->baseline, bench->copied - 1), source(bench, times - 1),
-               bench->shared->audience.size) != 0)
+    (void)times;
+    if (!payload_check(baseline_buffer(&bench->shared->baseline, bench->copied - 1), bench->shared->audience.size,
+                       bench->copied - 1, NULL))
         station_fail(bench->station, NETIPC_CORRUPT, "memcpy did not copy what it was given");
 }
 
@@ -92,9 +103,10 @@ static void work(struct station *station, void *context)
     struct bench bench = {.station = station, .shared = shared};
     bench.publisher = audience_open_publisher(station, &shared->audience);
     baseline_enter(&shared->baseline);
-    struct batch with = {.prepare = fill_sources, .timed = publish, .context = &bench, .all_ps = &shared->publish_ps};
+    struct batch with = {
+        .prepare = prepare_publications, .timed = publish, .context = &bench, .all_ps = &shared->publish_ps};
     struct batch without = {
-        .prepare = fill_sources, .timed = copy, .check = check_copy, .context = &bench, .all_ps = &shared->memcpy_ps};
+        .prepare = prepare_copies, .timed = copy, .check = check_copy, .context = &bench, .all_ps = &shared->memcpy_ps};
     bench.stride = (shared->audience.size + BASELINE_ALIGNMENT - 1) / BASELINE_ALIGNMENT * BASELINE_ALIGNMENT;
     without.times = with.times = batch_times(shared->audience.size);
     bench.sources = audience_buffer(station, with.times * bench.stride);
@@ -117,6 +129,15 @@ static void work(struct station *station, void *context)
     free(bench.sources);
 }
 
+/* Without subscribers somebody comes when all has been measured, to see what was published. */
+static bool look_afterwards(struct experiment *experiment, struct shared *shared, struct crew *crew,
+                            uint64_t patience_ns)
+{
+    return crew_add(crew, "subscriber", cpus_of_subscriber(&experiment->cpus, 0), audience_idle, &shared->audience) &&
+           crew_meet(crew, 1, 1, patience_ns) && crew_meet(crew, 1, 1, patience_ns) &&
+           crew_await(crew, 1, 1, patience_ns);
+}
+
 static bool supervise(struct experiment *experiment, void *context, struct crew *crew)
 {
     struct shared *shared = context;
@@ -130,10 +151,13 @@ static bool supervise(struct experiment *experiment, void *context, struct crew 
     for (uint64_t run = 0; good && run < shared->runs; run++) {
         notice_progress("publish: run %llu of %llu", (unsigned long long)run + 1, (unsigned long long)shared->runs);
         good = crew_await(crew, 0, 1, patience_ns) && crew_meet(crew, 1, shared->sessions, patience_ns) &&
-               crew_await(crew, 1, shared->sessions, patience_ns) && crew_meet(crew, 0, 1, patience_ns);
+               crew_await(crew, 1, shared->sessions, patience_ns);
+        if (good && shared->sessions == 0 && run + 1 == shared->runs)
+            good = look_afterwards(experiment, shared, crew, patience_ns);
+        good = good && crew_meet(crew, 0, 1, patience_ns);
     }
     atomic_store(&shared->audience.over, 1);
-    return good && crew_meet(crew, 1, shared->sessions, patience_ns) && crew_finish(crew, patience_ns);
+    return good && crew_meet(crew, 1, crew->count - 1, patience_ns) && crew_finish(crew, patience_ns);
 }
 
 static void report(struct experiment *experiment, const struct shared *shared)
@@ -191,7 +215,8 @@ const struct command command_publish = {
     .summary = "the cost of a publication, against memcpy of the same bytes",
     .help = "Measures netipc_publish() with attached subscriber processes that do not wait, in turn with\n"
             "memcpy() of the same bytes into as many buffers as the publisher has slots. The bytes are others\n"
-            "each time; after each run every subscriber checks those that were published last.",
+            "each time; after each run every subscriber checks those that were published last, and the first all\n"
+            "that the ring still has.",
     .taken = OPTIONS_SIZE | OPTIONS_AUDIENCE | OPTIONS_DURATION | OPTIONS_REPEAT,
     .defaults = {.size = 64, .readers = 1, .duration = 2, .repeat = 21},
     .measure = measure,

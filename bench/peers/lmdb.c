@@ -155,6 +155,7 @@ const struct peer peer_lmdb = {
     .name = "lmdb",
     .delivery = PEER_LATEST,
     .ways = 1u << PEER_SPIN,
+    .repeats = true,
     .settle = settle,
     .open_publisher = open_publisher,
     .publish = publish,

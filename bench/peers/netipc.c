@@ -12,6 +12,7 @@ struct publisher {
     const struct station *station;
     const struct peer_link *link;
     netipc_publisher *publisher;
+    uint64_t published;
 };
 
 struct reader {
@@ -39,10 +40,14 @@ static void await_readers(void *context)
 
 static void publish(void *context, const void *bytes)
 {
-    const struct publisher *publisher = context;
-    netipc_status status = netipc_publish(publisher->publisher, bytes, publisher->link->size, NULL);
+    struct publisher *publisher = context;
+    uint64_t generation = 0;
+    netipc_status status = netipc_publish(publisher->publisher, bytes, publisher->link->size, &generation);
     if (status != NETIPC_OK)
         station_fail_status(publisher->station, status, "cannot publish");
+    if (generation != ++publisher->published)
+        station_fail(publisher->station, NETIPC_CORRUPT, "publication %llu is generation %llu",
+                     (unsigned long long)publisher->published, (unsigned long long)generation);
 }
 
 static void close_publisher(void *context, uint64_t published)
@@ -50,10 +55,12 @@ static void close_publisher(void *context, uint64_t published)
     struct publisher *publisher = context;
     netipc_publisher_info info = {.size = sizeof info};
     netipc_status status = netipc_publisher_stats(publisher->publisher, &info);
-    if (status != NETIPC_OK || info.publications != published || info.bytes != published * publisher->link->size)
-        station_fail(publisher->station, NETIPC_CORRUPT, "netipc counts %llu publications of %llu bytes, not %llu",
-                     (unsigned long long)info.publications, (unsigned long long)info.bytes,
-                     (unsigned long long)published);
+    if (status != NETIPC_OK || info.publications != published || info.generation != published ||
+        info.bytes != published * publisher->link->size)
+        station_fail(publisher->station, NETIPC_CORRUPT,
+                     "netipc counts %llu publications up to generation %llu, of %llu bytes, not %llu",
+                     (unsigned long long)info.publications, (unsigned long long)info.generation,
+                     (unsigned long long)info.bytes, (unsigned long long)published);
     netipc_publisher_close(publisher->publisher);
     free(publisher);
 }

@@ -58,6 +58,7 @@ struct peer {
     const char *name; /* in --peers and the JSON */
     enum peer_delivery delivery;
     unsigned ways; /* 1u << enum peer_way, of all that it has */
+    bool repeats;  /* PEER_LATEST: a read may give the latest message once more as a new one */
 
     enum peer_ready (*prepare)(struct peer_link *link); /* may be NULL */
     /* All are there: names that nobody needs any more can go, so that not even SIGKILL leaves them. May be NULL. */

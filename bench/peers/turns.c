@@ -209,7 +209,7 @@ static bool take(struct reader *reader, bool every_byte, struct turns_count *cou
 {
     uint64_t number = number_of(reader, every_byte);
     enum peer_delivery delivery = reader->turns->peer->delivery;
-    if (delivery == PEER_SOME ? number <= reader->seen : delivery == PEER_LATEST && number == reader->seen)
+    if (delivery == PEER_SOME ? number <= reader->seen : reader->turns->peer->repeats && number == reader->seen)
         return false;
     if (number <= reader->seen || (delivery == PEER_EACH && number != reader->seen + 1))
         station_fail(reader->station, NETIPC_CORRUPT, "message %llu came after %llu (%s)", (unsigned long long)number,

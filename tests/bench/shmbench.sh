@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: shmbench.sh CASE SHMBENCH: the program does what docs/shmbench.md says. No time that it measures is judged.
+# usage: shmbench.sh CASE SHMBENCH LIBRARY: the program does what docs/shmbench.md says. No time that it measures is judged.
 set -euo pipefail
 # A case is a file in cases/, with the functions and variables of this one.
 script=$(cd "$(dirname "$0")/cases" && pwd)/$1.sh
 shmbench=$2
+# shellcheck disable=SC2034 # of one of the cases: broken_library.c
+library=$3
 command -v jq >/dev/null || {
     echo 'skip: jq is not installed'
     exit 77
