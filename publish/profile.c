@@ -14,16 +14,20 @@
 static const char version_key[] = "netipc_profile";
 enum { VERSION = 1 };
 
+#define END_OF(name) (offsetof(netipc_profile, name) + sizeof(((netipc_profile *)NULL)->name))
+
 /* The order is that of the text. */
 static const struct key {
     const char *name;
     uint32_t bit;
     size_t field; /* uint64_t; but that of spin, which is a word */
+    size_t end;   /* of the field */
     uint64_t least, most;
 } keys[] = {
-    {"spin", NETIPC_PROFILE_SPIN, 0, NETIPC_SPIN_ADAPTIVE, NETIPC_SPIN_FIXED},
-    {"spin_ns", NETIPC_PROFILE_SPIN_NS, offsetof(netipc_profile, spin_ns), 0, 1000000000},
-    {"slow_wake_ns", NETIPC_PROFILE_SLOW_WAKE_NS, offsetof(netipc_profile, slow_wake_ns), 1000, 1000000000},
+    {"spin", NETIPC_PROFILE_SPIN, 0, END_OF(spin), NETIPC_SPIN_ADAPTIVE, NETIPC_SPIN_FIXED},
+    {"spin_ns", NETIPC_PROFILE_SPIN_NS, offsetof(netipc_profile, spin_ns), END_OF(spin_ns), 0, 1000000000},
+    {"slow_wake_ns", NETIPC_PROFILE_SLOW_WAKE_NS, offsetof(netipc_profile, slow_wake_ns), END_OF(slow_wake_ns), 1000,
+     1000000000},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -203,6 +207,14 @@ static netipc_status take_line(netipc_profile *profile, struct piece text, unsig
                        line, PIECE(name));
 }
 
+/* A program may be older than a key: it has no place for the value, and would give the key on without. */
+static void leave_out_beyond(netipc_profile *profile, uint32_t size)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].end > size)
+            profile->keys &= ~keys[i].bit;
+}
+
 netipc_status netipc_profile_parse(const void *text, size_t length, netipc_profile *profile)
 {
     netipc_profile taken;
@@ -226,6 +238,7 @@ netipc_status netipc_profile_parse(const void *text, size_t length, netipc_profi
     if (!begun)
         return netipc_fail(NETIPC_INVALID_ARGUMENT, "there is no line %s = %d: this is no profile", version_key,
                            VERSION);
+    leave_out_beyond(&taken, profile->size);
     return netipc_sized_out(profile, &taken, sizeof taken);
 }
 

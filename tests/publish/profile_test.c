@@ -62,6 +62,20 @@ static void a_key_that_is_not_there_is_none_of_the_profile(void **state)
     assert_int_equal(profile.spin_ns, 0);
 }
 
+static void a_program_older_than_a_key_gets_the_others(void **state)
+{
+    (void)state;
+    static const char text[] = "netipc_profile = 1\nspin = fixed\nspin_ns = 12345\nslow_wake_ns = 200000\n";
+    char written[256];
+    netipc_profile profile = {.size = offsetof(netipc_profile, slow_wake_ns), .slow_wake_ns = 7};
+    assert_int_equal(netipc_profile_parse(text, sizeof text - 1, &profile), NETIPC_OK);
+    assert_int_equal(profile.keys, NETIPC_PROFILE_SPIN | NETIPC_PROFILE_SPIN_NS);
+    assert_int_equal(profile.spin_ns, 12345);
+    assert_int_equal(profile.slow_wake_ns, 7);
+    assert_int_equal(netipc_profile_format(&profile, written, sizeof written, NULL), NETIPC_OK);
+    assert_string_equal(written, "netipc_profile = 1\nspin = fixed\nspin_ns = 12345\n");
+}
+
 static void what_is_written_is_read_again(void **state)
 {
     (void)state;
@@ -235,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_profile_is_read_whatever_blanks_and_comments_it_has),
         cmocka_unit_test(a_key_that_is_not_there_is_none_of_the_profile),
+        cmocka_unit_test(a_program_older_than_a_key_gets_the_others),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(a_buffer_that_is_too_small_is_left_alone),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
