@@ -86,8 +86,9 @@ bool staging_open(struct staging *staging, const char *output)
     staging->directory = -1;
     staging->output = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (staging->output < 0) {
-        notice_errno("--output %s: cannot open this directory; start at the top of the tree, or name another one",
-                     output);
+        notice_errno(
+            "--output %s: cannot open this directory; make it, name another one, or start at the top of the tree",
+            output);
         return false;
     }
     remove_left(staging->output);
