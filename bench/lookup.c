@@ -132,12 +132,34 @@ static void measure_together(struct bench *bench, uint64_t number)
     }
 }
 
+static unsigned cpu_of(const struct cpus *cpus, uint64_t thread)
+{
+    return cpus->numbers[(thread + 1) % cpus->count];
+}
+
+/* A median batch knows nothing of the time in which another thread has the CPU: with two on one, it would count double.
+ */
+static bool has_cpu_for_each(const struct experiment *experiment)
+{
+    uint64_t threads = experiment->options.threads;
+    for (uint64_t thread = 1; thread < threads; thread++)
+        for (uint64_t other = 0; other < thread; other++)
+            if (cpu_of(&experiment->cpus, thread) == cpu_of(&experiment->cpus, other)) {
+                notice(
+                    "--threads %llu: each needs a CPU of its own, and the measurement has %zu; take fewer threads, or "
+                    "name more with --cpus",
+                    (unsigned long long)threads, experiment->cpus.count);
+                return false;
+            }
+    return true;
+}
+
 static void *run_member(void *context)
 {
     const struct member *member = context;
     struct bench *bench = member->bench;
     const struct cpus *cpus = &bench->shared->cpus;
-    if (!cpus_pin(cpus->numbers[(member->number + 1) % cpus->count]))
+    if (!cpus_pin(cpu_of(cpus, member->number)))
         station_fail(bench->station, NETIPC_SYSTEM, "a thread cannot be pinned");
     for (uint64_t run = 0; run < bench->shared->options.repeat; run++)
         measure_together(bench, member->number);
@@ -333,6 +355,10 @@ static void report(struct experiment *experiment, const struct shared *shared)
 
 static bool measure(struct experiment *experiment)
 {
+    if (!has_cpu_for_each(experiment)) {
+        experiment->failure = NETIPC_UNSUPPORTED;
+        return false;
+    }
     struct shared *shared = crew_shared(sizeof *shared);
     if (shared == NULL)
         return false;
