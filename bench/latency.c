@@ -18,6 +18,7 @@ static void report(struct experiment *experiment, const struct latency_run *run)
     document_distribution(results, "latency_ns", &all->latency_ns);
     document_distribution(results, "handoff_ns", &run->handoff_ns);
     document_distribution(results, "schedule_lag_ns", &run->lag_ns);
+    document_distribution(results, "latency_from_date_ns", &all->from_date_ns);
     document_series(results, "latency_p50_ns", &run->latency_p50_ns);
     document_series(results, "handoff_p50_ns", &run->handoff_p50_ns);
     document_series(results, "oneway_ns", &run->oneway_ns);
@@ -74,6 +75,10 @@ static void summarize(const struct experiment *experiment, struct json_object *d
            experiment_figure(document, "results/oneway_ns/median"),
            experiment_figure(document, "ratios/latency_over_oneway"),
            experiment_figure(document, "results/clock_ns/median"));
+    printf("  due to read      p50 %.0f ns, p99 %.0f, max %.0f: with what a publication was late\n",
+           experiment_figure(document, "results/latency_from_date_ns/p50"),
+           experiment_figure(document, "results/latency_from_date_ns/p99"),
+           experiment_figure(document, "results/latency_from_date_ns/max"));
     printf("  CPU              publisher %.2f %%, subscribers %.2f %%\n",
            experiment_figure(document, "results/publisher_cpu_percent"),
            experiment_figure(document, "results/subscribers_cpu_percent"));

@@ -23,6 +23,7 @@ static void publish_run(const struct station *station, struct latency_run *share
     size_t size = shared->audience.size;
     uint64_t cpu_ns = usage_process_ns(), start_ns = clock_now_ns();
     pace_start(&pace, shared->options.hz);
+    shared->schedule = pace;
     for (uint64_t generation = first; generation < first + shared->count; generation++) {
         payload_fill(payload, size, generation);
         pace_wait(&pace, &shared->lag_ns);
@@ -104,7 +105,8 @@ struct bench {
     struct latency_reading *reading;
     netipc_subscriber *subscriber;
     void *buffer;
-    uint64_t seen; /* the latest generation */
+    uint64_t seen;  /* the latest generation */
+    uint64_t first; /* of the run */
 };
 
 static void wait_for_descriptor(struct bench *bench)
@@ -162,12 +164,15 @@ static void take(struct bench *bench)
     bench->reading->missed += info.generation - bench->seen - 1;
     bench->seen = info.generation;
     distribution_add(&bench->reading->run_ns, now - stamp);
+    distribution_add(&bench->reading->from_date_ns,
+                     now - pace_date(&bench->shared->schedule, info.generation - bench->first));
 }
 
 static void read_run(struct bench *bench, uint64_t last)
 {
     struct latency_reading *reading = bench->reading;
     uint64_t cpu_ns = usage_process_ns();
+    bench->first = last - bench->shared->count + 1;
     memset(&reading->run_ns, 0, sizeof reading->run_ns);
     while (bench->seen < last) {
         wait_for_news(bench);
@@ -280,6 +285,7 @@ static bool supervise(struct experiment *experiment, void *context, struct crew 
 void latency_reading_add(struct latency_reading *sum, const struct latency_reading *one)
 {
     distribution_merge(&sum->latency_ns, &one->latency_ns);
+    distribution_merge(&sum->from_date_ns, &one->from_date_ns);
     sum->seen += one->seen;
     sum->missed += one->missed;
     sum->overruns += one->overruns;

@@ -13,11 +13,13 @@
 #include "bench/baseline.h"
 #include "bench/command.h"
 #include "bench/distribution.h"
+#include "bench/pace.h"
 #include "bench/series.h"
 
 /* What one reader has seen. */
 struct latency_reading {
     struct distribution latency_ns, run_ns; /* of all runs, and of the one at hand */
+    struct distribution from_date_ns;       /* of all runs; not from the publication, but from when it was due */
     uint64_t seen, missed, overruns, sleeps, spins, cpu_ns;
 };
 
@@ -30,7 +32,8 @@ struct latency_run {
     struct baseline baseline;
     struct options options;
     bool with_baselines;
-    uint64_t count; /* publications a run */
+    uint64_t count;       /* publications a run */
+    struct pace schedule; /* of the run at hand, from before its first publication on */
     struct distribution lag_ns, publish_ns, handoff_ns, handoff_run_ns;
     struct series latency_p50_ns, handoff_p50_ns; /* of the first reader, a run each */
     struct series oneway_ns, clock_ns;

@@ -18,6 +18,9 @@ struct pace {
 /* The first date comes a moment after now. Sets the timer slack of this thread to the least. */
 void pace_start(struct pace *pace, double hz);
 
+/* The date with this index, from 0. */
+uint64_t pace_date(const struct pace *pace, uint64_t index);
+
 /* Until the next date. How late it was is added to lag, if that is not NULL. */
 void pace_wait(struct pace *pace, struct distribution *lag);
 
