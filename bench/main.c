@@ -4,6 +4,7 @@
 #include "bench/notice.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,7 @@ static int run(int count, char **arguments)
 int main(int count, char **arguments)
 {
     fill_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* who reads no more gives an error, behind which files that were begun are removed */
     int status = run(count, arguments);
     if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
         notice_errno("the standard output cannot be written");

@@ -40,6 +40,11 @@ script -qec "'$shmbench' publish ${tiny[*]}" /dev/null </dev/null >stdout
 grep -q 'publish: run 1 of 11' stdout || fail 'no progress on a terminal'
 script -qec "'$shmbench' publish ${tiny[*]} --quiet" /dev/null </dev/null >stdout
 [ ! -s stdout ] || fail "not quiet: $(cat stdout)"
+# A reader that goes away leaves no file half-way.
+{ "$shmbench" sweep "${tiny[@]}" --spin-ns 0 --hz 1000 --csv - --json result.json 2>stderr || echo $? >status; } | true
+[ "$(cat status)" = 52 ] || fail "exit status $(cat status) without a reader"
+rm status
+nothing_left
 # What cannot be written is told, once, and a closed output gets nothing of the files that are opened.
 for command in --help 'publish --help' 'report --list' "publish ${tiny[*]}" "publish ${tiny[*]} --json -"; do
     for full in /dev/full closed; do
