@@ -249,13 +249,24 @@ static void summarize(const struct experiment *experiment, struct json_object *d
            experiment_figure(document, "ratios/adaptive_over_knee"));
 }
 
+static bool are_one_file(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && !document_is_stdout(a) && strcmp(a, b) == 0;
+}
+
 static bool check(const struct options *options)
 {
     int to_stdout =
         document_is_stdout(options->json) + document_is_stdout(options->csv) + document_is_stdout(options->profile);
-    if (to_stdout <= 1)
+    if (to_stdout > 1)
+        notice("only one of --json, --csv and --profile can go to the standard output; name files for the others");
+    else if (are_one_file(options->json, options->csv) || are_one_file(options->json, options->profile) ||
+             are_one_file(options->csv, options->profile))
+        notice("--json, --csv and --profile: two name the same file, which would keep one of them only");
+    else if (document_is_stdout(options->plot))
+        notice("--plot -: pictures do not go to the standard output; name files by what stands before .svg and .png");
+    else
         return true;
-    notice("only one of --json, --csv and --profile can go to the standard output; name files for the others");
     return false;
 }
 

@@ -65,6 +65,8 @@ wrong 52 '--csv missing/points: cannot write' sweep --csv missing/points
 wrong 52 '--plot missing/picture.svg: cannot write' sweep --csv points --plot missing/picture
 wrong 52 '--profile /dev/null: there is something that is not a file' sweep --profile /dev/null
 wrong 64 'only one of' sweep --csv - --json -
+wrong 64 'two name the same file' sweep --csv points --json points
+wrong 64 'pictures do not go to the standard output' sweep --plot -
 wrong 64 '--spin-ns 1:2: not one of' sweep --spin-ns 1:2
 wrong 64 '--hz 0,1: not one of' sweep --hz 0,1
 wrong 64 '--csv says nothing to latency' latency --csv points
