@@ -16,10 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void netipc_client_config_init(netipc_client_config *config)
+void netipc_client_config_init_sized(netipc_client_config *config, size_t size)
 {
-    *config = (netipc_client_config){
-        .size = sizeof *config,
+    const netipc_client_config defaults = {
         .max_request_payload = 65536,
         .max_batch_items = 1024,
         .response_payload = 65536,
@@ -31,6 +30,7 @@ void netipc_client_config_init(netipc_client_config *config)
         .breaker_failures = 10,
         .breaker_ns = UINT64_C(60000000000),
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status check_config(const netipc_client_config *config)

@@ -408,10 +408,9 @@ netipc_status netipc_session_status(const netipc_session *session, netipc_sessio
 
 /* --- connecting --- */
 
-void netipc_session_config_init(netipc_session_config *config)
+void netipc_session_config_init_sized(netipc_session_config *config, size_t size)
 {
-    *config = (netipc_session_config){
-        .size = sizeof *config,
+    const netipc_session_config defaults = {
         .max_request_payload = 65536,
         .max_response_payload = 65536,
         .max_items = 1024,
@@ -420,6 +419,7 @@ void netipc_session_config_init(netipc_session_config *config)
         .max_sessions = 16,
         .lock_timeout_ns = UINT64_C(5000000000),
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status fill(netipc_session *session, const netipc_session_config *config)

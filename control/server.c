@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void netipc_server_config_init(netipc_server_config *config)
+void netipc_server_config_init_sized(netipc_server_config *config, size_t size)
 {
-    *config = (netipc_server_config){
-        .size = sizeof *config,
+    const netipc_server_config defaults = {
         .loop = NETIPC_LOOP_OWN_THREAD,
         .directory_mode = 0700,
         .socket_mode = 0600,
         .lock_timeout_ns = UINT64_C(5000000000),
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status check_config(const netipc_server_config *config)

@@ -20,10 +20,9 @@ enum { SWEEP_NS = 1000000, LINGER_NS = 250000000 };
 
 #define PAYLOAD_USUAL (UINT32_C(1) << 20) /* what clients of the published library grow to */
 
-void netipc_service_config_init(netipc_service_config *config)
+void netipc_service_config_init_sized(netipc_service_config *config, size_t size)
 {
-    *config = (netipc_service_config){
-        .size = sizeof *config,
+    const netipc_service_config defaults = {
         .max_sessions = 16,
         .max_request_payload = PAYLOAD_USUAL,
         .max_request_items = 1024,
@@ -34,6 +33,7 @@ void netipc_service_config_init(netipc_service_config *config)
         .read_timeout_ns = UINT64_C(30000000000),
         .write_timeout_ns = UINT64_C(10000000000),
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status check_config(const netipc_service_config *config, bool publishes)

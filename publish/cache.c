@@ -34,10 +34,10 @@ static netipc_status join_process(void)
                        netipc_os_pid());
 }
 
-void netipc_cache_config_init(netipc_cache_config *config)
+void netipc_cache_config_init_sized(netipc_cache_config *config, size_t size)
 {
-    *config = (netipc_cache_config){
-        .size = sizeof *config, .max_retired_bytes = UINT64_C(64) << 20, .retired_wait_ns = 100000000};
+    const netipc_cache_config defaults = {.max_retired_bytes = UINT64_C(64) << 20, .retired_wait_ns = 100000000};
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status check_config(const netipc_cache_config *config)

@@ -16,10 +16,12 @@ enum { ANSWER_TRIES = 64 };
 
 /* --- configuration --- */
 
-void netipc_publisher_requests_init(netipc_service_config *requests)
+void netipc_publisher_requests_init_sized(netipc_service_config *requests, size_t size)
 {
-    netipc_service_config_init(requests);
-    requests->max_response_payload = NETIPC_PAYLOAD_MAX;
+    netipc_service_config defaults;
+    netipc_service_config_init(&defaults);
+    defaults.max_response_payload = NETIPC_PAYLOAD_MAX;
+    netipc_sized_defaults(requests, size, &defaults, sizeof defaults);
 }
 
 static netipc_status check(const netipc_service_config *requests)

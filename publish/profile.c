@@ -33,9 +33,10 @@ enum { KEYS = sizeof keys / sizeof *keys };
 
 static const char *const spin_words[] = {"adaptive", "fixed"};
 
-void netipc_profile_init(netipc_profile *profile)
+void netipc_profile_init_sized(netipc_profile *profile, size_t size)
 {
-    *profile = (netipc_profile){.size = sizeof *profile};
+    const netipc_profile defaults = {0};
+    netipc_sized_defaults(profile, size, &defaults, sizeof defaults);
 }
 
 static uint64_t value_of(const netipc_profile *profile, const struct key *key)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publish/placement_notes.h"
 #include "publish/publisher_state.h"
+#include "shm/sized.h"
 
 static_assert((int)NETIPC_SLOTS_MIN == (int)NETIPC_SLOTS_LEAST && (int)NETIPC_SLOTS_MAX == (int)NETIPC_SLOTS_MOST, "");
 
-void netipc_publisher_config_init(netipc_publisher_config *config)
+void netipc_publisher_config_init_sized(netipc_publisher_config *config, size_t size)
 {
-    *config = (netipc_publisher_config){
-        .size = sizeof *config,
+    const netipc_publisher_config defaults = {
         .loop = NETIPC_LOOP_OWN_THREAD,
         .slots = 8,
         .history = 2,
@@ -20,6 +20,7 @@ void netipc_publisher_config_init(netipc_publisher_config *config)
         .lock_timeout_ns = UINT64_C(5000000000),
         .numa_node = NETIPC_NUMA_NODE_ANY,
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 netipc_status netipc_publisher_check_config(const netipc_publisher_config *config, uint32_t own_leases)

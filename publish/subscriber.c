@@ -14,10 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-void netipc_subscriber_config_init(netipc_subscriber_config *config)
+void netipc_subscriber_config_init_sized(netipc_subscriber_config *config, size_t size)
 {
-    *config = (netipc_subscriber_config){
-        .size = sizeof *config,
+    const netipc_subscriber_config defaults = {
         .leases = 0,
         .max_region_size = UINT64_C(16) << 30,
         .connect_timeout_ns = UINT64_C(5000000000),
@@ -26,6 +25,7 @@ void netipc_subscriber_config_init(netipc_subscriber_config *config)
         .spin = NETIPC_SPIN_ADAPTIVE,
         .spin_ns = 50000,
     };
+    netipc_sized_defaults(config, size, &defaults, sizeof defaults);
 }
 
 static netipc_status apply_profile(netipc_subscriber_config *config)

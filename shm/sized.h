@@ -15,6 +15,15 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Fills in the defaults, of known bytes, and the size: so much as the caller has of them, and zeros behind them. */
+static inline void netipc_sized_defaults(void *config, size_t size, const void *defaults, size_t known)
+{
+    const uint32_t given = (uint32_t)size;
+    memset(config, 0, size);
+    memcpy(config, defaults, size < known ? size : known);
+    memcpy(config, &given, sizeof given);
+}
+
 /* Copies given over the defaults in config, of size bytes. */
 static inline netipc_status netipc_sized_in(void *config, uint32_t size, const void *given)
 {

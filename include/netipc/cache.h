@@ -61,7 +61,8 @@ typedef struct netipc_cache_config {
 } netipc_cache_config;
 
 /* Fills in the defaults. The caller sets schema and subscriber. */
-NETIPC_API void netipc_cache_config_init(netipc_cache_config *config);
+NETIPC_API void netipc_cache_config_init_sized(netipc_cache_config *config, size_t size);
+#define netipc_cache_config_init(config) netipc_cache_config_init_sized((config), sizeof *(config))
 
 /*
  * Makes a cache, empty, and a thread that frees what refreshes replace. Does not connect and does not block.

@@ -90,7 +90,8 @@ typedef struct netipc_client_config {
 } netipc_client_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
-NETIPC_API void netipc_client_config_init(netipc_client_config *config);
+NETIPC_API void netipc_client_config_init_sized(netipc_client_config *config, size_t size);
+#define netipc_client_config_init(config) netipc_client_config_init_sized((config), sizeof *(config))
 
 /* Touches neither the run directory nor the server and does not block. NETIPC_OK; NETIPC_INVALID_ARGUMENT,
  * NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS, NETIPC_SYSTEM; *client is NULL then. */

@@ -37,7 +37,8 @@ typedef struct netipc_profile {
 enum { NETIPC_PROFILE_TEXT_MAX = 65536 }; /* bytes of a text */
 
 /* Fills in what says nothing. */
-NETIPC_API void netipc_profile_init(netipc_profile *profile);
+NETIPC_API void netipc_profile_init_sized(netipc_profile *profile, size_t size);
+#define netipc_profile_init(profile) netipc_profile_init_sized((profile), sizeof *(profile))
 
 /*
  * Takes a profile out of length bytes of text (which may be NULL when length is 0), that nobody changes meanwhile.

@@ -107,11 +107,13 @@ typedef struct netipc_publisher_config {
 } netipc_publisher_config;
 
 /* Fills in the defaults. The caller sets run_dir and service at least. */
-NETIPC_API void netipc_publisher_config_init(netipc_publisher_config *config);
+NETIPC_API void netipc_publisher_config_init_sized(netipc_publisher_config *config, size_t size);
+#define netipc_publisher_config_init(config) netipc_publisher_config_init_sized((config), sizeof *(config))
 
 /* Fills in the defaults for requests: those of netipc_service_config_init(), but answers of up to NETIPC_PAYLOAD_MAX,
  * so that whoever asks for enough gets what a region holds. The caller sets method. */
-NETIPC_API void netipc_publisher_requests_init(netipc_service_config *requests);
+NETIPC_API void netipc_publisher_requests_init_sized(netipc_service_config *requests, size_t size);
+#define netipc_publisher_requests_init(requests) netipc_publisher_requests_init_sized((requests), sizeof *(requests))
 
 /*
  * Reserves the memory, claims the endpoint and starts to serve. Nothing in config is kept.

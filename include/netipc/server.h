@@ -67,7 +67,8 @@ typedef struct netipc_server_config {
 } netipc_server_config;
 
 /* Fills in the defaults. The caller sets run_dir. */
-NETIPC_API void netipc_server_config_init(netipc_server_config *config);
+NETIPC_API void netipc_server_config_init_sized(netipc_server_config *config, size_t size);
+#define netipc_server_config_init(config) netipc_server_config_init_sized((config), sizeof *(config))
 
 /* NETIPC_OK; NETIPC_INVALID_ARGUMENT, NETIPC_NO_MEMORY, NETIPC_NO_DESCRIPTORS, NETIPC_SYSTEM, and *server is NULL then.
  * Nobody can connect yet. Does not block. */
@@ -148,7 +149,8 @@ typedef struct netipc_service_config {
 } netipc_service_config;
 
 /* Fills in the defaults. The caller sets service, method and handler. */
-NETIPC_API void netipc_service_config_init(netipc_service_config *config);
+NETIPC_API void netipc_service_config_init_sized(netipc_service_config *config, size_t size);
+#define netipc_service_config_init(config) netipc_service_config_init_sized((config), sizeof *(config))
 
 /*
  * Claims an endpoint; nothing in config is kept but what handler and context point to. NETIPC_WRONG_STATE after _start:

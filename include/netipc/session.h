@@ -57,7 +57,8 @@ typedef struct netipc_session_config {
 } netipc_session_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
-NETIPC_API void netipc_session_config_init(netipc_session_config *config);
+NETIPC_API void netipc_session_config_init_sized(netipc_session_config *config, size_t size);
+#define netipc_session_config_init(config) netipc_session_config_init_sized((config), sizeof *(config))
 
 /*
  * Begins to connect. NETIPC_OK: the session is ready. NETIPC_WOULD_BLOCK: it will be, see _advance. Otherwise *session

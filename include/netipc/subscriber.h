@@ -104,7 +104,8 @@ typedef struct netipc_subscriber_config {
 } netipc_subscriber_config;
 
 /* Fills in the defaults. The caller sets run_dir and service. */
-NETIPC_API void netipc_subscriber_config_init(netipc_subscriber_config *config);
+NETIPC_API void netipc_subscriber_config_init_sized(netipc_subscriber_config *config, size_t size);
+#define netipc_subscriber_config_init(config) netipc_subscriber_config_init_sized((config), sizeof *(config))
 
 /*
  * Makes a subscriber. Touches neither the run directory nor the publisher and does not block.
