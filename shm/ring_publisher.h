@@ -22,7 +22,10 @@
  *                                                          seq = 2g or 2g + 1?       relaxed  else too late
  *                                                      L6  lease ← 0                 release  pairs with P7
  *
- * The publisher always holds one slot claimed ahead: odd, so that no read of it validates, and leased by nobody.
+ * The publisher always holds one slot claimed ahead: odd, so that no read of it validates, and leased by nobody. So P1
+ * of the next publication may begin as soon as P9 is done, and does, to have the lines of that slot back in time
+ * (netipc_payload_own()). Stores past the caches are ordered by neither P9 nor P3; those that P1 may be made of have
+ * fences of their own on both sides (payload_copy.h).
  *
  * Whole or nothing. Suppose that a read that began with seq0 = 2g saw in R4 a byte that P1 wrote for a later
  * generation. That P1 comes after a P6 behind the P5 that claimed the slot. P6 is a release fence too and R5 an acquire
@@ -46,7 +49,7 @@
  * release keeps a wait-then-read from finding the slot older than the hot word (then R2 would retry).
  *
  * If killed:
- *   in P1, P2         the claimed slot stays odd; latest names the one before: whole
+ *   in P1, P2         the claimed slot stays odd; latest names the one before: whole; so it is if P1 had begun early
  *   after P3          one whole slot more than latest says, which nobody looks for: as in P1, P2
  *   after P4          published; no slot is claimed, which only a publisher would need
  *   after P5, P6, P8  published; the oldest slots are gone
