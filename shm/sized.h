@@ -21,7 +21,7 @@ static inline void netipc_sized_defaults(void *config, size_t size, const void *
     const uint32_t given = (uint32_t)size;
     memset(config, 0, size);
     memcpy(config, defaults, size < known ? size : known);
-    memcpy(config, &given, sizeof given);
+    memcpy(config, &given, size < sizeof given ? size : sizeof given);
 }
 
 /* Copies given over the defaults in config, of size bytes. */

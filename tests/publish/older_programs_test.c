@@ -73,11 +73,25 @@ static void what_only_a_newer_program_knows_is_zero(void **state)
         expect_initialised(&inits[i], inits[i].known + 64);
 }
 
+static void a_size_without_room_for_itself_is_not_exceeded_either(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < INITS; i++)
+        for (size_t size = 0; size < sizeof(uint32_t); size++) {
+            static _Alignas(16) unsigned char config[ROOM];
+            memset(config, FILL, sizeof config);
+            inits[i].of_bytes(config, size);
+            for (size_t behind = size; behind < ROOM; behind++)
+                assert_int_equal(config[behind], FILL);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_struct_of_an_older_program_is_not_written_beyond_its_end),
         cmocka_unit_test(what_only_a_newer_program_knows_is_zero),
+        cmocka_unit_test(a_size_without_room_for_itself_is_not_exceeded_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
